@@ -6,10 +6,7 @@ import { isSoak } from "./test/support/scale.ts";
 const SOURCE = "@sojourn/source";
 const MINUTE = 60_000;
 /** The promises over HTTP, with a Redis at most. Those that hold on every engine are in `engines` as well: see `TRIED`. */
-const PROMISES = [
-  "test/integration/adapters/**/*.test.ts",
-  "test/integration/sessions/{commands,cookies}.test.ts",
-];
+const PROMISES = ["test/integration/adapters/**/*.test.ts", "test/integration/sessions/cookies.test.ts"];
 const PROMISES_OF_ENGINES = ["test/integration/sessions/{promises,durability}.test.ts"];
 const ENGINES = ["test/integration/{stores,sessions}/**/*.test.ts"];
 

@@ -83,8 +83,12 @@ export type AdapterTestAnswer =
       readonly cookies?: readonly string[];
     }
   | { readonly kind: "json"; readonly value: unknown }
-  /** Found (302). */
-  | { readonly kind: "redirect"; readonly location: string }
+  | {
+      readonly kind: "redirect";
+      readonly location: string;
+      /** @defaultValue 302 */
+      readonly status?: 302 | 303;
+    }
   /** A status without a body. */
   | { readonly kind: "empty"; readonly status: 204 | 304 }
   /** The contents of a file, sent as a stream where the framework has nothing else for it. */

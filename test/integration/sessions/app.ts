@@ -1,13 +1,9 @@
-import { once } from "node:events";
-import { createServer, type RequestListener } from "node:http";
-import type { AddressInfo } from "node:net";
-import express5, { type Express, type NextFunction, type Request, type Response } from "express";
-import { createSojourn, type Sessions, type SojournSettings } from "sojourn";
-import { expressSessions } from "sojourn/adapters/express";
+import type { RequestListener } from "node:http";
+import { createSojourn, type Session, type Sessions, type SojournSettings } from "sojourn";
+import type { AdapterTestAnswer, AdapterTestRoute } from "sojourn/testing";
 import { onTestFinished } from "vitest";
-import { express4 } from "../adapters/support/express.ts";
-
-export const EXPRESS = { "Express 5": express5, "Express 4": express4 } as const;
+import { type StartApplication, startExpress5 } from "../adapters/support/adapters.ts";
+import { routeArgument, withArguments } from "../adapters/support/route-argument.ts";
 
 export type Data = Record<string, any>;
 
@@ -51,10 +47,11 @@ export class Gate {
 
 export interface AppOptions {
   readonly settings: Pick<SojournSettings, "redis" | "sessions">;
-  readonly framework?: typeof express5;
+  /** Expresses the application in a framework. @defaultValue Express 5 */
+  readonly start?: StartApplication;
 }
 
-export async function startApp({ settings, framework = express5 }: AppOptions): Promise<App> {
+export async function startApp({ settings, start = startExpress5 }: AppOptions): Promise<App> {
   const { sessions, close } = createSojourn<Data>({
     projectName: "shop",
     secretKey: "the secret of the integration tests",
@@ -62,117 +59,84 @@ export async function startApp({ settings, framework = express5 }: AppOptions): 
     sessions: { ...settings.sessions, cookie: { secure: "auto", ...settings.sessions?.cookie } },
   });
   const gate = new Gate();
-  const app = framework();
-  app.use(expressSessions(sessions));
-  addRoutes(app, sessions, gate);
   const times: number[] = [];
-  const url = await listen(app, (time) => times.push(time));
-  onTestFinished(close);
-  return { sessions, url, gate, times };
-}
-
-export async function listen(
-  listener: RequestListener,
-  onTime?: (milliseconds: number) => void,
-): Promise<string> {
-  const server = createServer((request, response) => {
-    const begin = performance.now();
-    response.once("close", () => onTime?.(performance.now() - begin));
-    listener(request, response);
-  }).listen(0, "127.0.0.1");
-  await once(server, "listening");
-  onTestFinished(async () => {
-    server.closeAllConnections();
-    server.close();
-    await once(server, "close");
+  const app = await start({
+    mounts: [{ sessions, eager: false, crossSite: "interrupt" }],
+    routes: makeRoutes(sessions, gate),
+    trustsProxy: false,
+    protocol: "HTTP/1.1",
+    answerError: (error) => ({
+      status: (error as { statusCode?: number }).statusCode ?? 500,
+      body: "failed",
+    }),
+    around: (listener) => timed(withArguments(listener), (time) => times.push(time)),
   });
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  onTestFinished(async () => app.close());
+  onTestFinished(close);
+  return { sessions, url: `http://127.0.0.1:${app.port}`, gate, times };
 }
 
-type Handler = (request: Request, response: Response) => Promise<void>;
-
-/** Express 4 does not take a handler's rejection for an error. */
-function forward(handler: Handler) {
-  return (request: Request, response: Response, next: NextFunction) => {
-    handler(request, response).catch(next);
+function timed(listener: RequestListener, onTime: (milliseconds: number) => void): RequestListener {
+  return (request, response) => {
+    const begin = performance.now();
+    response.once("close", () => onTime(performance.now() - begin));
+    listener(request, response);
   };
 }
 
-function addRoutes(app: Express, sessions: Sessions<Data>, gate: Gate): void {
-  app.get("/static", (_request, response) => void response.send("no session here"));
-  app.get(
-    "/read",
-    forward(async (request, response) => {
-      const { data, userId } = await sessions.from(request);
-      response.json({ data, userId: userId ?? null });
-    }),
-  );
-  app.get(
-    "/slow-read",
-    forward(async (request, response) => {
-      const { data } = await sessions.from(request);
+type Handler = (session: Session<Data>, argument: string) => Promise<AdapterTestAnswer>;
+
+const answerJson = (value: object): AdapterTestAnswer => ({ kind: "json", value });
+
+function makeRoutes(sessions: Sessions<Data>, gate: Gate): AdapterTestRoute[] {
+  const route = (method: "GET" | "POST", path: string, handle: Handler): AdapterTestRoute => ({
+    method,
+    path,
+    handle: async (request) => handle(await sessions.from(request), routeArgument()),
+  });
+  return [
+    {
+      method: "GET",
+      path: "/static",
+      handle: async () => ({ kind: "text", body: "no session here" }),
+    },
+    route("GET", "/read", async ({ data, userId }) => answerJson({ data, userId: userId ?? null })),
+    route("GET", "/slow-read", async ({ data }) => {
       await gate.pass();
-      response.json({ data });
+      return answerJson({ data });
     }),
-  );
-  app.post(
-    "/set/:key",
-    forward(async (request, response) => {
-      const session = await sessions.from(request);
-      session.data[String(request.params["key"])] = true;
-      response.json({});
+    route("POST", "/set", async ({ data }, key) => {
+      data[key] = true;
+      return answerJson({});
     }),
-  );
-  app.post(
-    "/slow-set/:key",
-    forward(async (request, response) => {
-      const session = await sessions.from(request);
-      session.data[String(request.params["key"])] = true;
+    route("POST", "/slow-set", async ({ data }, key) => {
+      data[key] = true;
       await gate.pass();
-      response.json({});
+      return answerJson({});
     }),
-  );
-  app.post(
-    "/slow-part/:key",
-    forward(async (request, response) => {
-      const { data } = await sessions.from(request);
+    route("POST", "/slow-part", async ({ data }, key) => {
       data["cart"] ??= {};
-      data["cart"][String(request.params["key"])] = true;
+      data["cart"][key] = true;
       await gate.pass();
-      response.json({});
+      return answerJson({});
     }),
-  );
-  app.post(
-    "/increment",
-    forward(async (request, response) => {
-      const session = await sessions.from(request);
-      response.json({ n: await session.update((data) => (data["n"] = (data["n"] ?? 0) + 1)) });
+    route("POST", "/increment", async (session) =>
+      answerJson({ n: await session.update((data) => (data["n"] = (data["n"] ?? 0) + 1)) }),
+    ),
+    route("POST", "/login", async (session, id) => {
+      await session.login(id);
+      return { kind: "redirect", location: "/read", status: 303 };
     }),
-  );
-  app.post(
-    "/login/:id",
-    forward(async (request, response) => {
-      const session = await sessions.from(request);
-      await session.login(String(request.params["id"]));
-      response.redirect(303, "/read");
-    }),
-  );
-  app.post(
-    "/slow-login/:id",
-    forward(async (request, response) => {
-      const session = await sessions.from(request);
+    route("POST", "/slow-login", async (session, id) => {
       await gate.pass();
-      await session.login(String(request.params["id"]));
-      response.json({});
+      await session.login(id);
+      return answerJson({});
     }),
-  );
-  app.post(
-    "/logout",
-    forward(async (request, response) => {
-      await (await sessions.from(request)).logout();
-      response.json({});
+    route("POST", "/logout", async (session) => {
+      await session.logout();
+      return answerJson({});
     }),
-  );
+  ];
 }
 
 /** A browser: one cookie, parallel requests. */

@@ -1,185 +1,20 @@
-import { describe, expect, test } from "vitest";
-import { memorySessionStore } from "sojourn/stores/memory";
-import type { SessionStoreFactory } from "sojourn";
-import type { SessionKey } from "../../../src/core/ids.ts";
+import { describe, test } from "vitest";
 import { describeWithEngine, ENGINES } from "../../support/engines/engines.ts";
-import type { OpenedEngine } from "../../support/engines/open-engine.ts";
 import { placeOn } from "../../support/engines/test-space.ts";
-import { Random } from "../../support/random.ts";
-import { isSoak, scaled, seed } from "../../support/scale.ts";
-import { anyDeadline } from "../../support/session-harness.ts";
-import {
-  BurstSite,
-  type Deed,
-  type Errand,
-  randomPauses,
-  type Transport,
-  USER,
-} from "./bursts/burst-site.ts";
+import { isSoak, scaled } from "../../support/scale.ts";
+import { startNode } from "../adapters/support/node-application.ts";
+import { BURST_EVENTS, expectNoFindings, SIZE } from "./bursts/burst-visitor.ts";
+import { openMemory } from "./suites/open.ts";
 
 const BURSTS = scaled(25, 200);
-const SIZE = 6;
+const events = Object.entries(BURST_EVENTS);
 const TIMEOUT = isSoak ? 1_800_000 : 120_000;
-const TEN_MINUTES = 600_000;
 
-/** An event of the session in the midst of a burst of reading and writing requests. */
-const EVENTS = {
-  login: { deed: "login" },
-  cycleKey: { deed: "cycleKey" },
-  logout: { deed: "logout" },
-  renewEvery: { renews: true },
-  "a rotated secret": { rotates: true },
-  djangoAuth: { rotates: true, others: ["getUser", "getUser", "read", "update"] },
-} as const satisfies Record<
-  string,
-  { deed?: Deed; renews?: boolean; rotates?: boolean; others?: readonly Deed[] }
->;
-
-type Event = { deed?: Deed; renews?: boolean; rotates?: boolean; others?: readonly Deed[] };
-
-const OTHERS: readonly Deed[] = ["read", "write", "write", "update"];
-
-interface Played {
-  readonly errand: Errand;
-  readonly status: number;
-}
-
-/** One browser, whose bursts follow one another. */
-class BurstVisitor {
-  readonly #site: BurstSite;
-  readonly #random: Random;
-  readonly findings: string[] = [];
-  #cookie: string | undefined;
-  /** Requests so far, acknowledged updates, and acknowledged writes. */
-  #number = 0;
-  #updates = 0;
-  #written: number[] = [];
-
-  constructor(site: BurstSite, random: Random) {
-    this.#site = site;
-    this.#random = random;
-  }
-
-  async play(burst: number, event: Event, transport: Transport): Promise<void> {
-    const turn = event.rotates ? burst : 0;
-    if (this.#cookie === undefined) await this.#begin(turn, `burst ${burst}`);
-    this.#site.clock.advance(TEN_MINUTES);
-    const errands = this.#errands(event);
-    const played = await Promise.all(
-      errands.map((errand) => this.#send(errand, turn, burst, event, transport)),
-    );
-    for (const { errand, status } of played) this.#note(errand, status, burst, event);
-    await (event.deed === "logout" ? this.#expectNothingLeft(burst, turn) : this.#expectAll(burst, turn));
-  }
-
-  async #begin(turn: number, lineage: string): Promise<void> {
-    this.#cookie = await this.#site.begin(turn, lineage);
-    [this.#updates, this.#written] = [0, []];
-  }
-
-  #errands({ deed, others = OTHERS }: Event): Errand[] {
-    const at = this.#random.integer(0, SIZE - 1);
-    return Array.from({ length: SIZE }, (_, index) => {
-      const number = this.#number++;
-      const isEvent = index === at && deed !== undefined;
-      return { deed: isEvent ? deed : this.#random.pick(others), number, pauses: randomPauses(this.#random) };
-    });
-  }
-
-  async #send(
-    errand: Errand,
-    turn: number,
-    burst: number,
-    event: Event,
-    transport: Transport,
-  ): Promise<Played> {
-    const sent = this.#cookie;
-    const { status, setCookie } = await transport(errand, sent);
-    if (setCookie === undefined) return { errand, status };
-    this.#cookie = setCookie === "" ? undefined : setCookie;
-    // The key that it came with may have been replaced since its head has left: the response with the new one
-    // comes later.
-    if (event.deed === "logout" || setCookie === sent) return { errand, status };
-    const isLive = setCookie !== "" && !(await this.#site.sessions(turn).open(setCookie)).isNew;
-    if (!isLive) this.findings.push(`burst ${burst}: ${errand.deed} has set the cookie of a dead session`);
-    return { errand, status };
-  }
-
-  #note({ deed, number }: Errand, status: number, burst: number, event: Event): void {
-    const mayBeInterrupted = event.deed !== undefined && deed !== "read" && deed !== event.deed;
-    if (status !== 200 && !(status === 400 && mayBeInterrupted))
-      this.findings.push(`burst ${burst}: ${deed} was answered with ${status}`);
-    if (status !== 200) return;
-    if (deed === "update") this.#updates++;
-    if (deed === "write" || deed === "getUser") this.#written.push(number);
-  }
-
-  async #expectAll(burst: number, turn: number): Promise<void> {
-    const session = await this.#site.sessions(turn).open(this.#cookie);
-    const { data, userId } = session;
-    if (userId !== USER.id) this.findings.push(`burst ${burst}: the user is logged out`);
-    const lost = this.#written.filter((number) => data[`own${number}`] !== number);
-    if (lost.length > 0) this.findings.push(`burst ${burst}: the writes ${lost.join()} are lost`);
-    if (data.n !== this.#updates)
-      this.findings.push(`burst ${burst}: ${data.n} of ${this.#updates} updates are there`);
-    const keys = await this.#keys();
-    if (keys.length !== 1) this.findings.push(`burst ${burst}: there are ${keys.length} sessions`);
-    if (this.findings.length > 0) await this.#giveUp(keys);
-  }
-
-  /** A request that came before the logout had ended may have begun an empty session. */
-  async #expectNothingLeft(burst: number, turn: number): Promise<void> {
-    for (const key of await this.#keys()) {
-      const { data, userId } = await this.#site.sessions(turn).open(`sessionid=${key}`);
-      if (userId !== undefined || data.lineage !== undefined)
-        this.findings.push(`burst ${burst}: a session of ${userId} is there after the logout`);
-      await this.#site.store.delete(key, anyDeadline());
-    }
-    this.#cookie = undefined;
-  }
-
-  /** Begins with another session after a finding. */
-  async #giveUp(keys: readonly SessionKey[]): Promise<void> {
-    for (const key of keys) await this.#site.store.delete(key, anyDeadline());
-    this.#cookie = undefined;
-  }
-
-  async #keys(): Promise<SessionKey[]> {
-    const keys: SessionKey[] = [];
-    for await (const key of this.#site.store.scan(anyDeadline)) keys.push(key);
-    return keys;
-  }
-}
-
-async function expectNoFindings(engine: OpenedEngine, event: Event, isOverHttp: boolean): Promise<void> {
-  const site = new BurstSite(engine, { renews: event.renews ?? false });
-  try {
-    const transports = isOverHttp
-      ? [await site.overHttp(0), await site.overHttp(1)]
-      : [site.direct(0), site.direct(1)];
-    const visitor = new BurstVisitor(site, new Random(seed));
-    for (let burst = 0; burst < BURSTS; burst++)
-      await visitor.play(burst, event, transports[event.rotates ? burst % 2 : 0] as Transport);
-    expect(visitor.findings).toStrictEqual([]);
-  } finally {
-    await site.close();
-  }
-}
-
-const events = Object.entries(EVENTS) as [string, Event][];
-
+// Over HTTP by nodeSessions, in memory and in Redis; test/integration/adapters/bursts.test.ts has the other adapters.
 describe(`${BURSTS} bursts of ${SIZE} requests of one browser, on memory`, () => {
   test.each(events)(
     "%s: nobody is logged out, nor in again, no update is lost, and no late request begins a session",
-    async (_, event) => {
-      let store: ReturnType<SessionStoreFactory> | undefined;
-      const make: SessionStoreFactory = (context) => (store ??= memorySessionStore()(context));
-      await expectNoFindings(
-        { redis: {}, store: make, format: "django", close: async () => {} },
-        event,
-        true,
-      );
-    },
+    async (_, event) => expectNoFindings(await openMemory(), event, { bursts: BURSTS, start: startNode }),
     TIMEOUT,
   );
 });
@@ -187,10 +22,11 @@ describe(`${BURSTS} bursts of ${SIZE} requests of one browser, on memory`, () =>
 for (const engine of ENGINES) {
   describeWithEngine(engine, `${BURSTS} bursts of ${SIZE} requests of one browser`, () => {
     const place = placeOn(engine);
+    const start = engine.name === "Redis" ? startNode : undefined;
 
     test.each(events)(
       "%s: nobody is logged out, nor in again, no update is lost, and no late request begins a session",
-      async (_, event) => expectNoFindings(await place.open(), event, engine.name === "Redis"),
+      async (_, event) => expectNoFindings(await place.open(), event, { bursts: BURSTS, start }),
       TIMEOUT,
     );
   });

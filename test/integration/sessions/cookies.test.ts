@@ -5,7 +5,7 @@ import { expressSessions } from "sojourn/adapters/express";
 import { cookieSessionStore } from "sojourn/stores/cookie";
 import { expect, test } from "vitest";
 
-import { listen } from "./app.ts";
+import { TestServer } from "../adapters/support/http.ts";
 
 interface Data {
   count?: number;
@@ -37,7 +37,7 @@ async function startApp(): Promise<string> {
     const error = await session.update((data) => (data.count = 0)).catch((failure: unknown) => failure);
     response.end((error as { code?: string } | undefined)?.code);
   });
-  return listen(app);
+  return `http://127.0.0.1:${(await TestServer.start(app)).port}`;
 }
 
 function incompressible(length: number): string {

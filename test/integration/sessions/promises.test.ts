@@ -1,152 +1,16 @@
-import type express5 from "express";
-import { memorySessionStore } from "sojourn/stores/memory";
-import { expect, test } from "vitest";
-import { Deadline } from "../../../src/core/deadlines.ts";
-import type { SessionStore, SessionStoreFactory } from "../../../src/stores/session-store.ts";
 import { describeWithEngine, describeInMemory, TRIED } from "../../support/engines/engines.ts";
-import type { OpenedEngine } from "../../support/engines/open-engine.ts";
 import { placeOn } from "../../support/engines/test-space.ts";
-import { type App, Browser, EXPRESS, startApp } from "./app.ts";
+import { openMemory } from "./suites/open.ts";
+import { describePromises } from "./suites/promises.ts";
 
-type Start = () => Promise<App>;
-
-const indexes = (count: number): number[] => Array.from({ length: count }, (_, index) => index);
-
-function describePromises(start: Start): void {
-  async function visitor(): Promise<{ app: App; browser: Browser }> {
-    const app = await start();
-    const browser = new Browser(app.url);
-    await browser.post("/set/first");
-    return { app, browser };
-  }
-
-  test("20 parallel requests that write 20 different keys: 20 of 20", async () => {
-    const { app, browser } = await visitor();
-    const requests = indexes(20).map((index) => browser.post(`/slow-set/k${index}`));
-    await app.gate.holds(20);
-    app.gate.open();
-    expect(await Promise.all(requests)).toStrictEqual(indexes(20).map(() => 200));
-    expect(Object.keys((await browser.get("/read")).data)).toHaveLength(21);
-  });
-
-  test("20 parallel requests that write 20 parts of one nested object: 20 of 20", async () => {
-    const { app, browser } = await visitor();
-    const requests = indexes(20).map((index) => browser.post(`/slow-part/p${index}`));
-    await app.gate.holds(20);
-    app.gate.open();
-    await Promise.all(requests);
-    expect(Object.keys((await browser.get("/read")).data["cart"])).toHaveLength(20);
-  });
-
-  test("100 parallel update(d => d.n++): 100", async () => {
-    const { browser } = await visitor();
-    const statuses = await Promise.all(indexes(100).map(() => browser.post("/increment")));
-    expect(new Set(statuses)).toStrictEqual(new Set([200]));
-    expect((await browser.get("/read")).data["n"]).toBe(100);
-  });
-
-  test("a slow reader erases nothing", async () => {
-    const { app, browser } = await visitor();
-    const slow = browser.get<{ data: object }>("/slow-read");
-    await app.gate.holds(1);
-    await browser.post("/set/second");
-    app.gate.open();
-    expect(await slow).toStrictEqual({ data: { first: true } });
-    expect((await browser.get("/read")).data).toStrictEqual({ first: true, second: true });
-  });
-
-  test("logout while a slow reader and a slow writer are in flight: the session stays dead", async () => {
-    const { app, browser } = await visitor();
-    await browser.post("/login/7");
-    const { cookie } = browser;
-    const [reader, writer] = [browser.send("GET", "/slow-read"), browser.send("POST", "/slow-set/late")];
-    await app.gate.holds(2);
-    expect(await browser.post("/logout")).toBe(200);
-    expect(browser.cookie).toBe("");
-    app.gate.open();
-    expect((await reader).status).toBe(200);
-    expect((await writer).status).toBe(400);
-    for (const response of [await reader, await writer])
-      expect(response.headers.getSetCookie()).toStrictEqual([]);
-    expect(await new Browser(app.url, cookie).get("/read")).toStrictEqual({ data: {}, userId: null });
-  });
-
-  test("a double-clicked login leaves one live session, with the visitor's data", async () => {
-    const { app, browser } = await visitor();
-    const { cookie } = browser;
-    const clicks = [new Browser(app.url, cookie), new Browser(app.url, cookie)];
-    const statuses = clicks.map((click) => click.post("/slow-login/7"));
-    await app.gate.holds(2);
-    app.gate.open();
-    expect(await Promise.all(statuses)).toStrictEqual([200, 200]);
-    expect(clicks[0]?.cookie).toBe(clicks[1]?.cookie);
-    expect(clicks[0]?.cookie).not.toBe(cookie);
-    const read = await new Browser(app.url, clicks[0]?.cookie).get("/read");
-    expect(read).toMatchObject({ data: { first: true }, userId: "7" });
-    expect(await new Browser(app.url, cookie).get("/read")).toStrictEqual({ data: {}, userId: null });
-    expect(await countSessions(app)).toBe(1);
-  });
-
-  test("a write after a login that raced it is interrupted, not lost without a word", async () => {
-    const { app, browser } = await visitor();
-    const slow = browser.send("POST", "/slow-set/late");
-    await app.gate.holds(1);
-    expect(await browser.post("/login/7")).toBe(303);
-    app.gate.open();
-    expect((await slow).status).toBe(400);
-    expect((await browser.get("/read")).userId).toBe("7");
-  });
-
-  test("Vary names Cookie where the session was read, and only there", async () => {
-    const { browser } = await visitor();
-    expect((await browser.send("GET", "/read")).headers.get("vary")).toContain("Cookie");
-    expect((await browser.send("GET", "/static")).headers.get("vary") ?? "").not.toContain("Cookie");
-  });
-}
-
-async function countSessions(app: App): Promise<number> {
-  return stores.get(app)?.() ?? Number.NaN;
-}
-
-/** How many sessions there are in the store of an application. */
-const stores = new WeakMap<App, () => Promise<number>>();
-
-async function startOn(
-  { redis, store: factory, format }: Omit<OpenedEngine, "close">,
-  framework: typeof express5,
-) {
-  let count: () => Promise<number> = () => Promise.resolve(Number.NaN);
-  const store: SessionStoreFactory = (context) => {
-    const made = factory(context);
-    count = () => countKeys(made);
-    return made;
-  };
-  const app = await startApp({
-    framework,
-    settings: { redis, sessions: { store, format, deadline: "10s" } },
-  });
-  stores.set(app, count);
-  return app;
-}
-
-async function countKeys(store: SessionStore): Promise<number> {
-  let keys = 0;
-  for await (const _ of store.scan(() => new Deadline(60_000))) keys++;
-  return keys;
-}
-
-for (const [name, framework] of Object.entries(EXPRESS)) {
-  describeInMemory(`${name}, sessions in memory`, () => {
-    describePromises(() => startOn({ redis: {}, store: memorySessionStore(), format: "django" }, framework));
-  });
-}
+// On Express 5; test/integration/adapters/promises.test.ts has the other frameworks.
+describeInMemory("sessions in memory", () => {
+  describePromises(openMemory);
+});
 
 for (const engine of TRIED) {
-  const frameworks = engine.name === "Redis" ? EXPRESS : { "Express 5": EXPRESS["Express 5"] };
-  for (const [name, framework] of Object.entries(frameworks)) {
-    describeWithEngine(engine, `${name}, sessions`, () => {
-      const place = placeOn(engine);
-      describePromises(async () => startOn(await place.open(), framework));
-    });
-  }
+  describeWithEngine(engine, "sessions", () => {
+    const place = placeOn(engine);
+    describePromises(() => place.open());
+  });
 }

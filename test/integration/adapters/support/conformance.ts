@@ -68,7 +68,7 @@ export async function answerByNode(response: ServerResponse, answer: AdapterTest
       response.end(JSON.stringify(answer.value));
       return;
     case "redirect":
-      response.writeHead(302, { Location: answer.location }).end();
+      response.writeHead(answer.status ?? 302, { Location: answer.location }).end();
       return;
     case "empty":
       response.writeHead(answer.status).end();

@@ -1,13 +1,14 @@
 import { once } from "node:events";
-import { createServer, request as send, type IncomingMessage } from "node:http";
-import type { AddressInfo } from "node:net";
+import { request as send, type IncomingMessage } from "node:http";
 import { setTimeout as pause } from "node:timers/promises";
-import { type NodeErrorHandler, nodeSessions } from "sojourn/adapters/node";
 import { djangoAuth, type DjangoAuth } from "sojourn/django";
 import { SessionInterrupted, type Session, type Sessions, type SessionStore } from "sojourn";
+import type { AdapterTestAnswer } from "sojourn/testing";
 import { createSojourn } from "../../../../src/create-sojourn.ts";
 import { type Clock, systemClock } from "../../../../src/core/clock.ts";
 import type { OpenedEngine } from "../../../support/engines/open-engine.ts";
+import type { StartApplication } from "../../adapters/support/adapters.ts";
+import { routeArgument, withArguments } from "../../adapters/support/route-argument.ts";
 import type { Random } from "../../../support/random.ts";
 
 export interface BurstData {
@@ -65,7 +66,7 @@ export class BurstSite {
   readonly #processes: { readonly sessions: Sessions<BurstData>; readonly auth: DjangoAuth<typeof USER> }[][];
   readonly store: SessionStore;
 
-  constructor(engine: OpenedEngine, { renews }: { readonly renews: boolean }) {
+  constructor(engine: Omit<OpenedEngine, "close">, { renews }: { readonly renews: boolean }) {
     const stores: SessionStore[] = [];
     this.#processes = SECRETS.map((secretKey, turn) =>
       [0, 1].map(() => {
@@ -138,14 +139,14 @@ export class BurstSite {
     };
   }
 
-  /** Requests over HTTP, through the adapter for Node. */
-  async overHttp(turn: number): Promise<Transport> {
-    const ports = await Promise.all([0, 1].map((number) => this.#serve(turn, number)));
+  /** Requests over HTTP, through the adapter of an application. */
+  async overHttp(turn: number, start: StartApplication): Promise<Transport> {
+    const ports = await Promise.all([0, 1].map((number) => this.#serve(turn, number, start)));
     return async (errand, cookie) => {
       const outgoing = send({
         host: "127.0.0.1",
         port: ports[errand.number % ports.length],
-        path: `/${encodeURIComponent(JSON.stringify(errand))}`,
+        path: `/errand/${encodeURIComponent(JSON.stringify(errand))}`,
         headers: cookie === undefined ? {} : { cookie },
         agent: false,
       });
@@ -160,29 +161,27 @@ export class BurstSite {
     };
   }
 
-  async #serve(turn: number, number: number): Promise<number> {
+  async #serve(turn: number, number: number, start: StartApplication): Promise<number> {
     const { sessions, auth } = this.#process(turn, number);
-    const onError: NodeErrorHandler = (error, _, response) => {
-      response.statusCode = error instanceof SessionInterrupted ? error.statusCode : 500;
-      response.end(String(error));
+    const run = async (request: object): Promise<AdapterTestAnswer> => {
+      const errand = JSON.parse(routeArgument()) as Errand;
+      await handle(() => sessions.from(request), auth, errand);
+      await pause(errand.pauses[2]);
+      return { kind: "text", body: "done" };
     };
-    const listener = nodeSessions(
-      sessions,
-      async (request, response) => {
-        const errand = JSON.parse(decodeURIComponent((request.url ?? "").slice(1))) as Errand;
-        await handle(() => sessions.from(request), auth, errand);
-        await pause(errand.pauses[2]);
-        response.end("done");
-      },
-      { onError },
-    );
-    const server = createServer(listener).listen(0, "127.0.0.1");
-    await once(server, "listening");
-    this.#closing.unshift(async () => {
-      server.closeAllConnections();
-      await new Promise((resolve) => server.close(resolve));
+    const { port, close } = await start({
+      mounts: [{ sessions: sessions as Sessions<object> as Sessions, eager: false, crossSite: "interrupt" }],
+      routes: [{ method: "GET", path: "/errand", handle: run }],
+      trustsProxy: false,
+      protocol: "HTTP/1.1",
+      answerError: (error) => ({
+        status: error instanceof SessionInterrupted ? error.statusCode : 500,
+        body: String(error),
+      }),
+      around: withArguments,
     });
-    return (server.address() as AddressInfo).port;
+    this.#closing.unshift(async () => close());
+    return port;
   }
 
   #process(turn: number, number: number) {

@@ -1,30 +1,35 @@
-import { expect, test } from "vitest";
-import { serverForTest } from "../../support/redis-connections.ts";
-import { describeWithRedis, type RedisServer } from "../../support/redis-server.ts";
-import type { RedisMonitor } from "../../support/redis-monitor.ts";
-import { type App, Browser, startApp } from "./app.ts";
+import { expect, onTestFinished, test } from "vitest";
+import type { RedisMonitor } from "../../../support/redis-monitor.ts";
+import type { RedisServer } from "../../../support/redis-server.ts";
+import type { StartApplication } from "../../adapters/support/adapters.ts";
+import { type App, Browser, startApp } from "../app.ts";
 
-async function start(): Promise<{ server: RedisServer; app: App; browser: Browser; monitor: RedisMonitor }> {
-  const server = await serverForTest();
-  const app = await startApp({
-    settings: { redis: { default: server.settings }, sessions: { deadline: "10s" } },
-  });
-  const browser = new Browser(app.url);
-  const monitor = await server.monitor();
-  return { server, app, browser, monitor };
-}
+/**
+ * Adds the counts of commands by MONITOR, without what scripts do inside Redis and without the handshake, for an
+ * application in a framework.
+ */
+export function describeCommands(server: () => RedisServer, start: StartApplication): void {
+  async function stage(): Promise<{ app: App; browser: Browser; monitor: RedisMonitor }> {
+    await server().command("FLUSHALL");
+    const app = await startApp({
+      start,
+      settings: { redis: { default: server().settings }, sessions: { deadline: "10s" } },
+    });
+    const browser = new Browser(app.url);
+    const monitor = await server().monitor();
+    onTestFinished(() => monitor.stop());
+    return { app, browser, monitor };
+  }
 
-// Counted by MONITOR, without what scripts do inside Redis and without the handshake.
-describeWithRedis("commands that the client sends", () => {
   test("50 requests of visitors without a cookie: 0, and nothing is stored", async () => {
-    const { server, app, monitor } = await start();
+    const { app, monitor } = await stage();
     for (let count = 0; count < 50; count++) await new Browser(app.url).get("/read");
     expect(await monitor.take()).toStrictEqual([]);
-    expect(await server.command("DBSIZE")).toBe(0);
+    expect(await server().command("DBSIZE")).toBe(0);
   });
 
   test("a page that does not use the session: 0, with or without a cookie", async () => {
-    const { browser, monitor } = await start();
+    const { browser, monitor } = await stage();
     await browser.post("/set/a");
     await monitor.take();
     for (let count = 0; count < 10; count++) await browser.send("GET", "/static");
@@ -32,7 +37,7 @@ describeWithRedis("commands that the client sends", () => {
   });
 
   test("a first write: 1; a write: 2; a read: 1; an update: 2; a login: 8; a logout of a user: 6", async () => {
-    const { browser, monitor } = await start();
+    const { browser, monitor } = await stage();
     await browser.post("/set/a");
     expect(await monitor.take()).toStrictEqual(["SET"]);
     await browser.post("/set/b");
@@ -57,12 +62,13 @@ describeWithRedis("commands that the client sends", () => {
   });
 
   test("100 reads: at most 102, touches included", async () => {
-    const { server, browser, monitor } = await start();
+    const { browser, monitor } = await stage();
     await browser.post("/set/a");
     await monitor.take();
     // A process that has not seen the session: its first read is also a touch.
     const other = await startApp({
-      settings: { redis: { default: server.settings }, sessions: { deadline: "10s" } },
+      start,
+      settings: { redis: { default: server().settings }, sessions: { deadline: "10s" } },
     });
     const visitor = new Browser(other.url, browser.cookie);
     for (let count = 0; count < 100; count++) await visitor.get("/read");
@@ -73,10 +79,11 @@ describeWithRedis("commands that the client sends", () => {
   });
 
   test("100 reads of a user who is logged in: at most 102, with the note for the list of devices", async () => {
-    const { server, browser, monitor } = await start();
+    const { browser, monitor } = await stage();
     await browser.post("/login/1");
     const other = await startApp({
-      settings: { redis: { default: server.settings }, sessions: { deadline: "10s" } },
+      start,
+      settings: { redis: { default: server().settings }, sessions: { deadline: "10s" } },
     });
     const visitor = new Browser(other.url, browser.cookie);
     await monitor.take();
@@ -85,7 +92,7 @@ describeWithRedis("commands that the client sends", () => {
   });
 
   test("a cookie of the wrong form: 0", async () => {
-    const { app, monitor } = await start();
+    const { app, monitor } = await stage();
     for (const cookie of [
       "sessionid=",
       "sessionid=x",
@@ -96,4 +103,4 @@ describeWithRedis("commands that the client sends", () => {
     }
     expect(await monitor.take()).toStrictEqual([]);
   });
-});
+}
