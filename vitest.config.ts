@@ -105,7 +105,10 @@ export default defineConfig({
       }),
       project("faults", ["test/faults/**/*.test.ts"], { timeout: MINUTE, alone: true }),
       project("browser", ["test/browser/**/*.test.ts"], { timeout: MINUTE, patient: true }),
-      project("examples", ["examples/**/*.test.ts"], { timeout: MINUTE, patient: true }),
+      project("examples", ["examples/**/*.test.ts", "test/examples/**/*.test.ts"], {
+        timeout: MINUTE,
+        patient: true,
+      }),
     ],
     coverage: {
       provider: "v8",
