@@ -60,7 +60,7 @@ export function letStandFor(representative: object, request: object): void {
 /**
  * Returns the object to link the values of a request to: its stream state if it has one, which no
  * code replaces. The request or context of a framework stands for the Node request within: `raw` in
- * Fastify, `req` beside `res` in Koa. See {@link letStandFor} for others.
+ * Fastify, `req` beside `res` in Koa, `request` in SvelteKit. See {@link letStandFor} for others.
  *
  * Express gives each request and response another prototype. From then on V8 shares no shape
  * between them, and a field that is added takes 4 to 9 us with its share of garbage collection
@@ -69,7 +69,14 @@ export function letStandFor(representative: object, request: object): void {
 export function linkTargetOf<Request>(request: Request): Request | object {
   if (!isObject(request)) return request;
   const { _readableState: state } = request as Wrapper;
-  return isObject(state) ? state : (REPRESENTED.get(request) ?? stateWithin(request) ?? request);
+  return isObject(state)
+    ? state
+    : (REPRESENTED.get(request) ?? stateWithin(request) ?? targetWithin(request) ?? request);
+}
+
+/** SvelteKit copies its events, and React Router passes arguments: both have the web request within. */
+function targetWithin({ request }: Wrapper): object | undefined {
+  return request instanceof Request ? (REPRESENTED.get(request) ?? request) : undefined;
 }
 
 interface Wrapper {
@@ -77,6 +84,7 @@ interface Wrapper {
   readonly raw?: unknown;
   readonly req?: unknown;
   readonly res?: unknown;
+  readonly request?: unknown;
 }
 
 function stateWithin(wrapper: Wrapper): object | undefined {

@@ -22,6 +22,7 @@ import { createSojourn, isSojournError, SessionInterrupted } from "sojourn";
 import { expressSessions } from "sojourn/adapters/express";
 import { fastifySessions } from "sojourn/adapters/fastify";
 import { fetchSessions } from "sojourn/adapters/fetch";
+import { h3Sessions } from "sojourn/adapters/h3";
 import { honoSessions } from "sojourn/adapters/hono";
 import { koaSessions } from "sojourn/adapters/koa";
 import { nextSessions } from "sojourn/adapters/next";
@@ -42,6 +43,7 @@ const { sessions, close } = createSojourn<Data>({
 export const middleware = expressSessions(sessions);
 export const plugin = fastifySessions(sessions);
 export const koaMiddleware = koaSessions(sessions);
+export const h3Middleware = h3Sessions(sessions);
 export const honoMiddleware = honoSessions(sessions);
 export const handler = fetchSessions(sessions, async (request) => {
   const session = await sessions.from(request);

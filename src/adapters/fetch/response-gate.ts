@@ -7,6 +7,8 @@ import { WebHeaders } from "./web-headers.ts";
 
 /** Lets the response to one request pass once its session is saved. */
 export interface ResponseGate {
+  /** The session of the request. */
+  readonly scope: SessionScope;
   /**
    * Saves the session.
    *
@@ -37,6 +39,10 @@ export class WebGate implements ResponseGate, BodyListener {
 
   constructor(parts: WebGateParts) {
     this.#parts = parts;
+  }
+
+  get scope(): SessionScope {
+    return this.#parts.scope;
   }
 
   async pass(response: Response): Promise<Response> {

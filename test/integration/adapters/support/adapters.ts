@@ -1,6 +1,7 @@
 import { startExpress4, startExpress5 } from "./express-application.ts";
 import { startFastify } from "./fastify-application.ts";
 import { startFetch, startFetchOnNode } from "./fetch-application.ts";
+import { startH3, startH3OnNode } from "./h3-application.ts";
 import { startHono, startHonoOnNode } from "./hono-application.ts";
 import { startKoa } from "./koa-application.ts";
 import { startNest } from "./nest-application.ts";
@@ -18,6 +19,8 @@ export const ADAPTERS: Readonly<Record<string, StartApplication>> = {
   "fetchSessions on web responses": startFetch,
   "honoSessions on Node's response": startHonoOnNode,
   "honoSessions on web responses": startHono,
+  "h3Sessions on Node's response": startH3OnNode,
+  "h3Sessions on web responses": startH3,
   "SessionsModule on Express": (application) => startNest("Express", application),
   "SessionsModule on Fastify": (application) => startNest("Fastify", application),
 };

@@ -1,0 +1,196 @@
+import { fromNodeHandler, H3, HTTPError, handleCors } from "h3";
+import { toNodeHandler } from "h3/node";
+import { h3Sessions } from "sojourn/adapters/h3";
+import { beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
+import { TestServer } from "./support/http.ts";
+import { openSessions } from "./support/stores.ts";
+import { saveError, StubSessions } from "./support/stub-sessions.ts";
+
+const COOKIE = "sessionid=new; Path=/; HttpOnly";
+
+let sessions: StubSessions;
+
+beforeEach(() => {
+  sessions = new StubSessions();
+});
+
+/** Fails the first save of a request. */
+function failSaves(error = saveError()): void {
+  sessions.save = () => {
+    sessions.save = () => undefined;
+    return Promise.reject(error);
+  };
+}
+
+function serve(app: H3): Promise<TestServer> {
+  return TestServer.start(toNodeHandler(app));
+}
+
+function silencePrints() {
+  const print = vi.spyOn(console, "error").mockReturnValue();
+  onTestFinished(() => print.mockRestore());
+  return print;
+}
+
+describe("a failed save", () => {
+  test("goes to onError once, whose response keeps no header of the page's body", async () => {
+    const errors: unknown[] = [];
+    const app = new H3({
+      silent: true,
+      onError(error) {
+        errors.push(error.cause);
+        return "sorry";
+      },
+    });
+    app.use((event) => {
+      event.res.headers.set("X-Frame-Options", "DENY");
+    });
+    app.use(h3Sessions(sessions));
+    app.get("/", (event) => {
+      sessions.use(event.req);
+      event.res.headers.set("ETag", '"page"');
+      return "page";
+    });
+    failSaves();
+    const response = await app.request("/");
+    expect(await response.text()).toBe("sorry");
+    expect([response.headers.get("x-frame-options"), response.headers.get("etag")]).toEqual(["DENY", null]);
+    expect(errors).toEqual([saveError()]);
+  });
+
+  test("is h3's own error without a handler, with the headers for errors and the cookie of a login", async () => {
+    const app = new H3({ silent: true });
+    app.use((event) => {
+      handleCors(event, { origin: ["https://shop.example"] });
+    });
+    app.use(h3Sessions(sessions));
+    app.get("/", (event) => {
+      sessions.use(event.req);
+      return { page: true };
+    });
+    failSaves(saveError(503));
+    const response = await app.request("/", { headers: { origin: "https://shop.example" } });
+    expect(response.status).toBe(503);
+    expect(await response.json()).not.toHaveProperty("page");
+    expect(response.headers.get("access-control-allow-origin")).toBe("https://shop.example");
+    expect(response.headers.getSetCookie()).toEqual([COOKIE]);
+    failSaves(saveError(503));
+    const reply = await (await serve(app)).get();
+    expect([reply.status, reply.headers["set-cookie"]]).toEqual([503, [COOKIE]]);
+  });
+
+  test("keeps the cookie in a Response that onError returns", async () => {
+    const app = new H3({ silent: true, onError: () => new Response("sorry", { status: 502 }) });
+    app.use(h3Sessions(sessions));
+    app.get("/", (event) => {
+      sessions.use(event.req);
+      throw new HTTPError({ status: 500 });
+    });
+    const response = await app.request("/");
+    expect([response.status, response.headers.getSetCookie()]).toEqual([502, [COOKIE]]);
+  });
+
+  test("of a handler of Node is a bare error, and is printed", async () => {
+    const print = silencePrints();
+    const app = new H3();
+    app.use(h3Sessions(sessions));
+    app.use((event) => {
+      sessions.use(event.req);
+    });
+    app.get(
+      "/",
+      fromNodeHandler((_request, response) => {
+        response.end("page");
+      }),
+    );
+    failSaves(saveError(503));
+    expect(await (await serve(app)).get()).toMatchObject({ status: 503, body: "Service Unavailable\n" });
+    expect(print.mock.calls).toEqual([[expect.objectContaining({ statusCode: 503 })]]);
+  });
+});
+
+describe("the session of a request", () => {
+  test("is that of mounted applications and of the web request", async () => {
+    const { sessions: real } = openSessions();
+    const shop = new H3();
+    shop.get("/page", async (event) => {
+      (await real.from(event)).data.n = 1;
+      return { ...(await real.from(event.req)).data };
+    });
+    const app = new H3();
+    app.use(h3Sessions(real));
+    app.mount("/shop", shop);
+    const response = await app.request("/shop/page");
+    expect(await response.json()).toEqual({ n: 1 });
+    expect(response.headers.getSetCookie()).toHaveLength(1);
+    expect((await (await serve(app)).get("/shop/page")).headers["set-cookie"]).toHaveLength(1);
+  });
+
+  test("is saved before the page of an address that no route has", async () => {
+    const { sessions: real } = openSessions();
+    const app = new H3({ silent: true });
+    app.use(h3Sessions(real));
+    app.use(async (event) => {
+      (await real.from(event)).data.n = 1;
+    });
+    const response = await app.request("/missing");
+    expect([response.status, response.headers.getSetCookie().length]).toEqual([404, 1]);
+  });
+
+  test("is explained without a mount", async () => {
+    const { sessions: real } = openSessions();
+    const app = new H3();
+    app.get("/", async (event) => {
+      await expect(real.from(event)).rejects.toThrow("that no adapter has seen");
+      return "page";
+    });
+    expect((await app.request("/")).status).toBe(200);
+  });
+});
+
+describe("what h3 does otherwise stays", () => {
+  test("an application used as a handler leaves an unknown address to the next one", async () => {
+    const shop = new H3();
+    shop.use(h3Sessions(sessions));
+    const app = new H3();
+    app.use(shop.handler);
+    app.get("/other", () => "other");
+    expect(await (await app.request("/other")).text()).toBe("other");
+  });
+
+  test("onResponse is called once, with the cookie; middleware around it may add headers", async () => {
+    const seen: string[][] = [];
+    const app = new H3({
+      onResponse(response) {
+        seen.push(response.headers.getSetCookie());
+      },
+    });
+    app.use(async (event, next) => {
+      const value = await next();
+      event.res.headers.set("Server-Timing", "all;dur=1");
+      return value;
+    });
+    app.use(h3Sessions(sessions));
+    app.get("/", (event) => {
+      sessions.use(event.req);
+      return "page";
+    });
+    const response = await app.request("/");
+    expect(seen).toEqual([[COOKIE]]);
+    expect(response.headers.get("server-timing")).toBe("all;dur=1");
+  });
+
+  test("a handler without a value answers with an empty page", async () => {
+    const app = new H3();
+    app.use(h3Sessions(sessions));
+    app.get("/", () => undefined);
+    const response = await app.request("/");
+    expect([response.status, await response.text()]).toEqual([200, ""]);
+  });
+});
+
+test("wrong arguments are explained", () => {
+  expect(() => h3Sessions({} as never)).toThrow("Write app.use(h3Sessions(sessions))");
+  expect(() => h3Sessions(sessions, { eager: "yes" } as never)).toThrow("h3Sessions.eager");
+  expect(() => h3Sessions(sessions, { crossSite: "no" } as never)).toThrow("h3Sessions.crossSite");
+});
