@@ -42,6 +42,15 @@ function nameError(constructor: { prototype: Error }, name: string): void {
   Object.defineProperty(constructor.prototype, "name", { value: name, configurable: true, writable: true });
 }
 
+/**
+ * Adds `status` and `expose`, by which Nest and Koa know an error that has a status (the convention of
+ * http-errors). The message is for developers: the response gets the name of the status.
+ */
+function giveStatus(constructor: { prototype: Error }, status: number): void {
+  for (const [name, value] of Object.entries({ status, expose: false }))
+    Object.defineProperty(constructor.prototype, name, { value, configurable: true, writable: true });
+}
+
 /** A setting is missing, of the wrong form, or contradicts another one. Thrown at start. */
 export class ImproperlyConfigured extends SojournError {
   readonly code = "ERR_IMPROPERLY_CONFIGURED";
@@ -145,6 +154,7 @@ export class SessionInterrupted extends SojournError {
   }
 }
 nameError(SessionInterrupted, "SessionInterrupted");
+giveStatus(SessionInterrupted, 400);
 
 /**
  * Other writers kept changing the session until the deadline. Nothing of this commit was written.
@@ -222,6 +232,7 @@ export class CrossSiteError extends SojournError {
   }
 }
 nameError(CrossSiteError, "CrossSiteError");
+giveStatus(CrossSiteError, 403);
 
 /**
  * A handler requested the session of a request over plain http, and `sessions.cookie.onInsecure` is
@@ -241,6 +252,7 @@ export class InsecureRequestError extends SojournError {
   }
 }
 nameError(InsecureRequestError, "InsecureRequestError");
+giveStatus(InsecureRequestError, 403);
 
 /** Wrong use of the session API: a forgotten middleware, a cookie needed too late. */
 export class SessionUsageError extends SojournError {

@@ -11,6 +11,7 @@ const CONFIG = {
   extends: "../../tsconfig.json",
   compilerOptions: {
     checkJs: true,
+    erasableSyntaxOnly: false,
     noUnusedLocals: false,
     noUnusedParameters: false,
     noPropertyAccessFromIndexSignature: false,

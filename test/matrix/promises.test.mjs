@@ -394,7 +394,9 @@ describe("require()", () => {
   it("gives what import gives, for every export", async () => {
     const require = createRequire(import.meta.url);
     const { exports } = require("sojourn/package.json");
-    const specifiers = Object.keys(exports).filter((subpath) => subpath !== "./package.json");
+    // The adapter for Nest imports Nest, which is not installed here.
+    const others = ["./package.json", "./adapters/nest"];
+    const specifiers = Object.keys(exports).filter((subpath) => !others.includes(subpath));
     assert.ok(specifiers.length > 10);
     for (const subpath of specifiers) {
       const specifier = `sojourn${subpath.slice(1)}`;

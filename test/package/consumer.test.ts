@@ -9,7 +9,12 @@ import { installTested, makeConsumer, packTarball, runScript } from "./consumer.
 import { exportTargets } from "./export-locations.ts";
 
 const targets = exportTargets(root);
-const specifiers = [...targets.keys()].map((subpath) => `sojourn${subpath.slice(1)}`);
+/** Adapters made of classes of their framework, and the packages that they import. */
+const FRAMEWORKS = new Map([["sojourn/adapters/nest", ["@nestjs/common", "@nestjs/core"]]]);
+
+const specifiers = [...targets.keys()]
+  .map((subpath) => `sojourn${subpath.slice(1)}`)
+  .filter((specifier) => !FRAMEWORKS.has(specifier));
 
 /** Code that an application may write, with the types that it may rely on. */
 const APPLICATION = `
@@ -60,7 +65,36 @@ export const listener = nodeSessions(sessions, async (req, res) => {
 export const end: Promise<void> = close();
 `;
 
-const compilerOptions = { target: "es2023", lib: ["es2023"], types: ["node"], strict: true, noEmit: true };
+const NEST_APPLICATION = `
+import { Module } from "@nestjs/common";
+import { createSojourn, type Session } from "sojourn";
+import { CurrentSession, SessionsModule } from "sojourn/adapters/nest";
+
+const { sessions } = createSojourn<{ views?: number }>({
+  projectName: "consumer",
+  secretKey: "a secret that is only for this test",
+});
+
+export class Pages {
+  home(@CurrentSession() session: Session<{ views?: number }>): number | undefined {
+    return session.data.views;
+  }
+}
+
+@Module({ imports: [SessionsModule.forRoot(sessions)] })
+export class AppModule {}
+`;
+
+const compilerOptions = {
+  target: "es2023",
+  lib: ["es2023"],
+  types: ["node"],
+  strict: true,
+  noEmit: true,
+  experimentalDecorators: true,
+};
+const COMPILED = { status: 0, output: "" };
+
 const COMPILERS = {
   "TypeScript 7": ["@typescript", "native", "bin", "tsc"],
   "TypeScript 6": ["typescript", "bin", "tsc6"],
@@ -69,6 +103,12 @@ const RESOLUTIONS = {
   nodenext: { ...compilerOptions, module: "nodenext", moduleResolution: "nodenext" },
   bundler: { ...compilerOptions, module: "esnext", moduleResolution: "bundler" },
 };
+
+type Combination = readonly [compiler: keyof typeof COMPILERS, resolution: keyof typeof RESOLUTIONS];
+
+const combinations = Object.keys(COMPILERS).flatMap((compiler) =>
+  Object.keys(RESOLUTIONS).map((resolution) => [compiler, resolution]),
+) as unknown as Combination[];
 
 describe("the packed tarball, installed in an empty application", () => {
   let folder: string;
@@ -146,20 +186,37 @@ describe("the packed tarball, installed in an empty application", () => {
       await writeFiles(application, { "application.ts": APPLICATION });
     });
 
-    const combinations = Object.keys(COMPILERS).flatMap((compiler) =>
-      Object.keys(RESOLUTIONS).map((resolution) => [compiler, resolution] as const),
-    ) as [keyof typeof COMPILERS, keyof typeof RESOLUTIONS][];
-
     test.for(combinations)(
       "fit %s with moduleResolution %s, without the types of optional peers",
-      async ([compiler, resolution]) => {
-        const config = `tsconfig.${compiler.slice(-1)}.${resolution}.json`;
-        const options = { compilerOptions: RESOLUTIONS[resolution], files: ["application.ts"] };
-        await writeFiles(application, { [config]: JSON.stringify(options) });
-        const tsc = inProject("node_modules", ...COMPILERS[compiler]);
-        const finished = await run(process.execPath, [tsc, "--project", config], { cwd: application });
-        expect(finished).toEqual({ status: 0, output: "" });
+      async (combination) => {
+        expect(await compile("application.ts", combination)).toEqual(COMPILED);
       },
     );
   });
+
+  describe.for([...FRAMEWORKS])("%s, with its framework", ([specifier, packages]) => {
+    beforeAll(() => installTested(application, [...packages, "reflect-metadata", "rxjs"]));
+
+    test("can be imported, and required", async () => {
+      await writeFiles(application, {
+        "import-framework.mjs": `console.log(Object.keys(await import("${specifier}")).length);\n`,
+        "require-framework.cjs": `console.log(Object.keys(require("${specifier}")).length);\n`,
+      });
+      for (const file of ["import-framework.mjs", "require-framework.cjs"])
+        expect(Number(await runScript(application, file))).toBeGreaterThan(0);
+    });
+
+    test.for(combinations)("has types that fit %s with moduleResolution %s", async (combination) => {
+      await writeFiles(application, { "nest.ts": NEST_APPLICATION });
+      expect(await compile("nest.ts", combination)).toEqual(COMPILED);
+    });
+  });
+
+  async function compile(file: string, [compiler, resolution]: Combination): ReturnType<typeof run> {
+    const config = `tsconfig.${compiler.slice(-1)}.${resolution}.json`;
+    const options = { compilerOptions: RESOLUTIONS[resolution], files: [file] };
+    await writeFiles(application, { [config]: JSON.stringify(options) });
+    const tsc = inProject("node_modules", ...COMPILERS[compiler]);
+    return run(process.execPath, [tsc, "--project", config], { cwd: application });
+  }
 });

@@ -15,6 +15,9 @@ const KINDS: readonly Kind[] = [
   { folder: "integrations", factorySuffix: "Store" },
 ];
 
+/** Factories that their framework names otherwise: Nest's are classes of modules. */
+const FACTORIES = new Map([["src/adapters/nest/index.ts", "SessionsModule"]]);
+
 /** The conditions of one export, in the order in which Node has to see them. */
 export interface ExportTarget {
   readonly "@sojourn/source": string;
@@ -91,7 +94,7 @@ function readDirectory(folder: string) {
 async function gapsOfName(root: string, { folder, factorySuffix }: Kind, name: string): Promise<string[]> {
   const index = `src/${folder}/${name}/index.ts`;
   const page = `docs/reference/${folder}/${name}.md`;
-  const factory = `${camelCase(name)}${factorySuffix}`;
+  const factory = FACTORIES.get(index) ?? `${camelCase(name)}${factorySuffix}`;
   const gaps: string[] = [];
   if (!exportTargets(root).has(`./${folder}/${name}`))
     gaps.push(`package.json has no export ./${folder}/${name}`);

@@ -1,13 +1,30 @@
 import { createServer, type IncomingMessage } from "node:http";
 import { createSecureServer, createServer as createHttp2Server } from "node:http2";
 import { createServer as createHttpsServer } from "node:https";
+import {
+  type CanActivate,
+  type DynamicModule,
+  Get,
+  Injectable,
+  Module,
+  ParseIntPipe,
+  UseGuards,
+} from "@nestjs/common";
 import express, { type Request } from "express";
 import fastify, { type FastifyRequest } from "fastify";
 import Koa from "koa";
-import { createSojourn, type Session } from "sojourn";
+import { createSojourn, type Session, type Sessions } from "sojourn";
 import { expressSessions, type WithSession } from "sojourn/adapters/express";
 import { fastifySessions } from "sojourn/adapters/fastify";
 import { koaSessions, type KoaSessionContext, type KoaSessionState } from "sojourn/adapters/koa";
+import {
+  AuthenticatedGuard,
+  CurrentSession,
+  CurrentUserId,
+  InjectSessions,
+  SessionsModule,
+  type SessionsOptionsFactory,
+} from "sojourn/adapters/nest";
 import { nodeSessions } from "sojourn/adapters/node";
 import { describe, expectTypeOf, test } from "vitest";
 
@@ -145,5 +162,49 @@ describe("koaSessions", () => {
   test("refuses options that it does not have", () => {
     // @ts-expect-error a misspelt option
     expectTypeOf(koaSessions(sessions, { eagre: true })).toBeFunction();
+  });
+});
+
+describe("SessionsModule", () => {
+  @Injectable()
+  class Options implements SessionsOptionsFactory<Data> {
+    @InjectSessions() declare readonly injected: Sessions<Data>;
+
+    createSessionsOptions(): { readonly sessions: Sessions<Data> } {
+      return { sessions };
+    }
+  }
+
+  test("fits the imports of a module", () => {
+    expectTypeOf(SessionsModule.forRoot(sessions)).toEqualTypeOf<DynamicModule>();
+    const useFactory = async (): Promise<Sessions<Data>> => sessions;
+    Module({
+      imports: [
+        SessionsModule.forRoot({ sessions, eager: true, crossSite: "refuse" }),
+        SessionsModule.forRootAsync({ inject: [Options], useFactory }),
+        SessionsModule.forRootAsync({ useFactory: () => ({ sessions, crossSite: "allow" }) }),
+        SessionsModule.forRootAsync({ useClass: Options }),
+        SessionsModule.forRootAsync({ useExisting: Options }),
+      ],
+    });
+  });
+
+  test("has decorators of parameters, and a guard", () => {
+    class Pages {
+      @Get()
+      @UseGuards(AuthenticatedGuard)
+      home(@CurrentSession() session: Session<Data>, @CurrentUserId(ParseIntPipe) userId: number): unknown {
+        return [session.data.views, userId];
+      }
+    }
+    expectTypeOf(Pages).toBeConstructibleWith();
+    expectTypeOf<AuthenticatedGuard>().toExtend<CanActivate>();
+  });
+
+  test("refuses options that it does not have", () => {
+    // @ts-expect-error a misspelt option
+    expectTypeOf(SessionsModule.forRoot({ sessions, eagre: true })).toBeObject();
+    // @ts-expect-error a factory of something else
+    expectTypeOf(SessionsModule.forRootAsync({ useFactory: () => ({ eager: true }) })).toBeObject();
   });
 });

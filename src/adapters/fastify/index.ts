@@ -1,16 +1,12 @@
-import { type IncomingMessage, type ServerResponse, STATUS_CODES } from "node:http";
 import * as v from "valibot";
 import { parseSettings, settingsObject } from "../../core/settings.ts";
 import { CrossSiteRule } from "../../session/http/cross-site.ts";
-import type { SessionScope } from "../../session/http/request-contract.ts";
 import { checkSessions } from "../node/check-mount.ts";
-import { HttpRequestInfo } from "../node/request-info.ts";
-import { describesBody, statusOf } from "../node/response-head.ts";
-import { holdResponse, saveEarly } from "../node/response-hold.ts";
-import type { ResponseHook } from "../node/response-hooks.ts";
+import { saveEarly } from "../node/response-hold.ts";
 import type { SessionSource } from "../node/types.ts";
 import { endUnsentBody } from "../node/unsent-body.ts";
-import { decorateRequests, setSession } from "./request-session.ts";
+import { asError, type Done, type RequestHook, requestHook, resetReply, responseOf } from "./request-hook.ts";
+import { decorateRequests } from "./request-session.ts";
 import type {
   FastifyInstance,
   FastifyPlugin,
@@ -28,15 +24,9 @@ export type {
   FastifySessionsOptions,
 } from "./types.ts";
 
-/** Callback of a hook. */
-type Done = (error?: Error | null, payload?: unknown) => void;
-
 /** Fastify's instance, with the types of the hooks that the adapter adds. */
 interface Hooks {
-  addHook(
-    name: "onRequest",
-    hook: (request: FastifyRequest, reply: FastifyReply, done: Done) => void,
-  ): unknown;
+  addHook(name: "onRequest", hook: RequestHook): unknown;
   addHook(name: "onSend", hook: typeof save): unknown;
 }
 
@@ -86,19 +76,7 @@ export function fastifySessions<Data extends object>(
   checkSessions(sessions, "fastifySessions", "app.register(fastifySessions(sessions))");
   parseSettings(optionsSchema, options, "fastifySessions");
   const { eager = false, crossSite } = options;
-  const rule = new CrossSiteRule(crossSite, "fastifySessions");
-  const begin = (request: FastifyRequest, reply: FastifyReply, done: Done): void => {
-    const info = new FastifyRequestInfo(request, reply, rule);
-    try {
-      info.checkSite();
-    } catch (error) {
-      done(asError(error));
-      return;
-    }
-    holdResponse(responseOf(reply), new FastifyHook(sessions.scope(request, info), reply));
-    if (eager) void load(request, sessions, done);
-    else done();
-  };
+  const begin = requestHook(sessions, new CrossSiteRule(crossSite, "fastifySessions"), eager);
   const plugin = (instance: FastifyInstance, _options: object, done: (error?: Error) => void): void => {
     if (eager) decorateRequests(instance);
     const hooks = instance as unknown as Hooks;
@@ -107,55 +85,6 @@ export function fastifySessions<Data extends object>(
     done();
   };
   return Object.assign(plugin, PLUGIN_PROPERTIES);
-}
-
-/** {@link RequestInfo} of Fastify requests. Fastify knows its proxies by the setting `trustProxy`. */
-class FastifyRequestInfo extends HttpRequestInfo<IncomingMessage> {
-  readonly #request: FastifyRequest;
-
-  constructor(request: FastifyRequest, reply: FastifyReply, crossSite: CrossSiteRule) {
-    super(request.raw as IncomingMessage, responseOf(reply), crossSite);
-    this.#request = request;
-  }
-
-  isSecure(): boolean {
-    return this.#request.protocol === "https";
-  }
-
-  host(): string | undefined {
-    return this.authority();
-  }
-
-  authority(): string | undefined {
-    const { host } = this.#request;
-    return host === "" ? undefined : host;
-  }
-}
-
-class FastifyHook implements ResponseHook {
-  readonly scope: SessionScope;
-  readonly #reply: FastifyReply;
-
-  constructor(scope: SessionScope, reply: FastifyReply) {
-    this.scope = scope;
-    this.#reply = reply;
-  }
-
-  /** A response that was not sent by `reply.send()`, or a late change. */
-  onError(error: unknown): void {
-    const reply = this.#reply;
-    const response = responseOf(reply);
-    if (!response.headersSent && !reply.sent) {
-      resetReply(reply, error);
-      reply.send(asError(error));
-      return;
-    }
-    reply.log.error({ err: error }, "A session could not be saved.");
-    if (response.headersSent) return;
-    // After `reply.hijack()` Fastify sends nothing.
-    response.setHeader("Content-Type", "text/plain; charset=utf-8");
-    response.end(`${STATUS_CODES[response.statusCode] ?? "Error"}\n`);
-  }
 }
 
 /** `onSend`: here an error still goes to the error handler, and Fastify has written nothing. */
@@ -174,34 +103,4 @@ function save(_request: FastifyRequest, reply: FastifyReply, payload: unknown, d
       done(asError(error));
     },
   );
-}
-
-async function load<Data extends object>(
-  request: FastifyRequest,
-  sessions: SessionSource<Data>,
-  done: Done,
-): Promise<void> {
-  try {
-    setSession(request, await sessions.from(request));
-  } catch (error) {
-    done(asError(error));
-    return;
-  }
-  done();
-}
-
-/** Removes the headers that describe the body, and sets the status of the error. */
-function resetReply(reply: FastifyReply, error: unknown): void {
-  for (const name of Object.keys(reply.getHeaders())) if (describesBody(name)) reply.removeHeader(name);
-  reply.code(statusOf(error));
-}
-
-/** The compatibility API of HTTP/2 has the same methods. */
-function responseOf(reply: FastifyReply): ServerResponse {
-  return reply.raw as ServerResponse;
-}
-
-/** Fastify takes other values for payloads. */
-function asError(error: unknown): Error {
-  return error instanceof Error ? error : new Error("The session has failed.", { cause: error });
 }

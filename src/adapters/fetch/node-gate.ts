@@ -3,6 +3,7 @@ import type { SessionScope } from "../../session/http/request-contract.ts";
 import { resetHead } from "../node/response-head.ts";
 import { holdResponse, saveEarly } from "../node/response-hold.ts";
 import type { ResponseHook } from "../node/response-hooks.ts";
+import { reportError } from "../node/status-answer.ts";
 import { type ResponseGate, statusFor } from "./response-gate.ts";
 import { WebHeaders } from "./web-headers.ts";
 
@@ -63,7 +64,17 @@ export class NodeGate implements ResponseGate, ResponseHook {
   }
 
   onError(error: unknown): void {
-    void this.#answer(error, this.#outgoing);
+    void this.#answerOrCut(error);
+  }
+
+  async #answerOrCut(error: unknown): Promise<void> {
+    const answer = this.#answer;
+    try {
+      await answer(error, this.#outgoing);
+    } catch (failure) {
+      reportError(failure);
+      this.#outgoing.destroy();
+    }
   }
 }
 

@@ -63,16 +63,16 @@ function send(
   cookie?: string,
   headers: Readonly<Record<string, string>> = {},
 ): Promise<Response> {
-  return request(next.listener(handler), "POST", cookie === undefined ? headers : { ...headers, cookie });
+  return fetchFrom(next.listener(handler), "POST", cookie === undefined ? headers : { ...headers, cookie });
 }
 
 /** Renders a page whose component shows what a function returns. */
 async function render(component: () => Promise<string>, cookie: string): Promise<string | undefined> {
-  const response = await request(next.pageListener(component), "GET", { cookie });
+  const response = await fetchFrom(next.pageListener(component), "GET", { cookie });
   return /id="result">([^<]*)</.exec(await response.text())?.[1];
 }
 
-async function request(
+async function fetchFrom(
   listener: RequestListener,
   method: string,
   headers: Readonly<Record<string, string>>,

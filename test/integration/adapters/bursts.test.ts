@@ -4,7 +4,7 @@ import { BURST_EVENTS, expectNoFindings, SIZE } from "../sessions/bursts/burst-v
 import { describeAdapters } from "./support/describe-adapters.ts";
 
 // Few for each adapter: what they have in common gets more of them in test/integration/sessions.
-const BURSTS = scaled(4, 200);
+const BURSTS = scaled(2, 200);
 const TIMEOUT = isSoak ? 1_800_000 : 120_000;
 
 describeAdapters((open, start) => {

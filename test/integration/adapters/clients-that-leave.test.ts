@@ -6,8 +6,12 @@ import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { fileURLToPath } from "node:url";
 import express5, { type Response } from "express";
+import fastify from "fastify";
+import Koa from "koa";
 import { describe, expect, test, vi } from "vitest";
 import { expressSessions } from "../../../src/adapters/express/index.ts";
+import { fastifySessions } from "../../../src/adapters/fastify/index.ts";
+import { koaSessions } from "../../../src/adapters/koa/index.ts";
 import { nodeSessions } from "../../../src/adapters/node/index.ts";
 import type { Session, Sessions } from "../../../src/index.ts";
 import { pipelineRefusesClosed } from "../../support/runtime.ts";
@@ -33,6 +37,29 @@ const ADAPTERS: Record<string, Start> = {
     ),
   "Express 5": (sessions, handler) => startExpress(express5, sessions, handler),
   "Express 4": (sessions, handler) => startExpress(express4, sessions, handler),
+  Fastify: async (sessions, handler) => {
+    const app = fastify();
+    await app.register(fastifySessions(sessions));
+    app.get("/", async (request, reply) => {
+      const session = await sessions.from(request);
+      reply.hijack();
+      await handler(session, reply.raw, request.raw);
+    });
+    await app.ready();
+    return TestServer.start(app.routing);
+  },
+  Koa: (sessions, handler) => {
+    const app = new Koa();
+    app.silent = true;
+    app.use(koaSessions(sessions));
+    app.use(async (ctx) => {
+      const session = await sessions.from(ctx);
+      ctx.respond = false;
+      await handler(session, ctx.res, ctx.req);
+    });
+    const listener = app.callback();
+    return TestServer.start((request, response) => void listener(request, response));
+  },
 };
 
 function startExpress(framework: typeof express5, sessions: Sessions<TestData>, handler: Handler) {
@@ -101,7 +128,7 @@ async function leave(start: Start, answer: (response: ServerResponse) => unknown
 describe.each(runnable(ADAPTERS))(
   "the client leaves, and its handler comes to its end: %s",
   (name, start) => {
-    const answers = name === "node" ? ANSWERS : { ...ANSWERS, ...EXPRESS_ANSWERS };
+    const answers = name.startsWith("Express") ? { ...ANSWERS, ...EXPRESS_ANSWERS } : ANSWERS;
 
     test.each(Object.entries(answers).filter(([how]) => !isUnseen(name, how)))(
       "what it has changed is saved: %s",

@@ -282,22 +282,35 @@ function serve(handler: (request: Request, node: HttpBindings) => Promise<Respon
 }
 
 describe("on a server that gives Node's response", () => {
-  test("a response past the handler whose save fails is the page of onError", async () => {
+  function pastTheHandler(onError: () => Response): Promise<TestServer> {
     const failing = openSessions();
     failing.isDown = true;
-    const handler = fetchSessions(
-      failing.sessions,
-      async (request, { outgoing }: HttpBindings) => {
-        (await failing.sessions.from(request)).data.n = 1;
-        outgoing.end("page");
-        return RESPONSE_ALREADY_SENT;
-      },
-      { onError: () => new Response("sorry", { status: 503, headers: { "Retry-After": "9" } }) },
-    );
-    const reply = await (await serve(handler)).get();
+    const handler = async (request: Request, { outgoing }: HttpBindings): Promise<Response> => {
+      (await failing.sessions.from(request)).data.n = 1;
+      outgoing.end("page");
+      return RESPONSE_ALREADY_SENT;
+    };
+    return serve(fetchSessions(failing.sessions, handler, { onError }));
+  }
+
+  test("a response past the handler whose save fails is the page of onError", async () => {
+    const page = (): Response => new Response("sorry", { status: 503, headers: { "Retry-After": "9" } });
+    const reply = await (await pastTheHandler(page)).get();
     expect(reply).toMatchObject({ status: 503, body: "sorry" });
     expect(reply.headers["retry-after"]).toBe("9");
     expect(reply.headers).not.toHaveProperty("set-cookie");
+  });
+
+  test("a page of onError that cannot be read cuts the connection, and is reported", async () => {
+    const print = silenced(vi.spyOn(console, "error"));
+    const broken = new ReadableStream({
+      pull() {
+        throw new Error("the page of errors");
+      },
+    });
+    const server = await pastTheHandler(() => new Response(broken));
+    await expect(server.get()).rejects.toThrow("socket hang up");
+    expect(print.mock.calls).toEqual([[expect.objectContaining({ message: "the page of errors" })]]);
   });
 
   test("a text stays a text, with its length", async () => {

@@ -2,7 +2,8 @@ import type { RequestListener } from "node:http";
 import { createSojourn, type Session, type Sessions, type SojournSettings } from "sojourn";
 import type { AdapterTestAnswer, AdapterTestRoute } from "sojourn/testing";
 import { onTestFinished } from "vitest";
-import { type StartApplication, startExpress5 } from "../adapters/support/adapters.ts";
+import { startExpress5 } from "../adapters/support/express-application.ts";
+import type { StartApplication } from "../adapters/support/start-application.ts";
 import { routeArgument, withArguments } from "../adapters/support/route-argument.ts";
 
 export type Data = Record<string, any>;

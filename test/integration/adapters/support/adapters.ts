@@ -1,21 +1,23 @@
-import express from "express";
-import type { AdapterTestApplication, StartedAdapterApplication } from "sojourn/testing";
-import { startExpress } from "./express-application.ts";
-import { express4 } from "./express.ts";
+import { startExpress4, startExpress5 } from "./express-application.ts";
 import { startFastify } from "./fastify-application.ts";
+import { startFetch, startFetchOnNode } from "./fetch-application.ts";
+import { startHono, startHonoOnNode } from "./hono-application.ts";
 import { startKoa } from "./koa-application.ts";
+import { startNest } from "./nest-application.ts";
 import { startNode } from "./node-application.ts";
-
-/** Starts an application, as its framework's users would write it, on a free port. */
-export type StartApplication = (application: AdapterTestApplication) => Promise<StartedAdapterApplication>;
-
-export const startExpress5: StartApplication = (application) => startExpress(express, application);
+import type { StartApplication } from "./start-application.ts";
 
 /** The adapters through which the promises over HTTP are tested. */
 export const ADAPTERS: Readonly<Record<string, StartApplication>> = {
   nodeSessions: startNode,
   "expressSessions on Express 5": startExpress5,
-  "expressSessions on Express 4": (application) => startExpress(express4, application),
+  "expressSessions on Express 4": startExpress4,
   fastifySessions: startFastify,
   koaSessions: startKoa,
+  "fetchSessions on Node's response": startFetchOnNode,
+  "fetchSessions on web responses": startFetch,
+  "honoSessions on Node's response": startHonoOnNode,
+  "honoSessions on web responses": startHono,
+  "SessionsModule on Express": (application) => startNest("Express", application),
+  "SessionsModule on Fastify": (application) => startNest("Fastify", application),
 };

@@ -2,7 +2,8 @@ import { describe } from "vitest";
 import { describeWithEngine, ENGINES } from "../../../support/engines/engines.ts";
 import { placeOn } from "../../../support/engines/test-space.ts";
 import { type Open, openMemory } from "../../sessions/suites/open.ts";
-import { ADAPTERS, type StartApplication } from "./adapters.ts";
+import { ADAPTERS } from "./adapters.ts";
+import type { StartApplication } from "./start-application.ts";
 
 type Define = (open: Open, start: StartApplication) => void;
 

@@ -1,21 +1,16 @@
 import type { RequestListener } from "node:http";
-import type express5 from "express";
+import express5 from "express";
 import { expressSessions, type WithSession } from "sojourn/adapters/express";
-import type {
-  AdapterTestAnswer,
-  AdapterTestApplication,
-  AdapterTestData,
-  StartedAdapterApplication,
-} from "sojourn/testing";
+import type { AdapterTestAnswer, AdapterTestApplication, AdapterTestData } from "sojourn/testing";
 import { answerByNode, serve } from "./conformance.ts";
+import { express4 } from "./express.ts";
+import type { StartApplication } from "./start-application.ts";
 
-/** @param express Of the version that is wanted. */
-export function startExpress(
-  express: typeof express5,
-  application: AdapterTestApplication,
-): Promise<StartedAdapterApplication> {
-  return serve(application, expressApplication(express, application));
-}
+export const startExpress5: StartApplication = (application) =>
+  serve(application, expressApplication(express5, application));
+
+export const startExpress4: StartApplication = (application) =>
+  serve(application, expressApplication(express4, application));
 
 function expressApplication(
   express: typeof express5,

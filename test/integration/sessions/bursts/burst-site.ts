@@ -7,7 +7,7 @@ import type { AdapterTestAnswer } from "sojourn/testing";
 import { createSojourn } from "../../../../src/create-sojourn.ts";
 import { type Clock, systemClock } from "../../../../src/core/clock.ts";
 import type { OpenedEngine } from "../../../support/engines/open-engine.ts";
-import type { StartApplication } from "../../adapters/support/adapters.ts";
+import type { StartApplication } from "../../adapters/support/start-application.ts";
 import { routeArgument, withArguments } from "../../adapters/support/route-argument.ts";
 import type { Random } from "../../../support/random.ts";
 

@@ -4,7 +4,7 @@ import type { OpenedEngine } from "../../../support/engines/open-engine.ts";
 import { Random } from "../../../support/random.ts";
 import { seed } from "../../../support/scale.ts";
 import { anyDeadline } from "../../../support/session-harness.ts";
-import type { StartApplication } from "../../adapters/support/adapters.ts";
+import type { StartApplication } from "../../adapters/support/start-application.ts";
 import { BurstSite, type Deed, type Errand, randomPauses, type Transport, USER } from "./burst-site.ts";
 
 /** Requests of one burst. */

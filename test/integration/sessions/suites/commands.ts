@@ -1,7 +1,7 @@
 import { expect, onTestFinished, test } from "vitest";
 import type { RedisMonitor } from "../../../support/redis-monitor.ts";
 import type { RedisServer } from "../../../support/redis-server.ts";
-import type { StartApplication } from "../../adapters/support/adapters.ts";
+import type { StartApplication } from "../../adapters/support/start-application.ts";
 import { type App, Browser, startApp } from "../app.ts";
 
 /**

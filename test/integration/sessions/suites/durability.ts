@@ -2,7 +2,7 @@ import { request as sendRequest } from "node:http";
 import { type Fault, type FaultyMethod, faultySessionStore } from "sojourn/testing";
 import { expect, test } from "vitest";
 import type { SessionStoreFactory } from "../../../../src/stores/session-store.ts";
-import type { StartApplication } from "../../adapters/support/adapters.ts";
+import type { StartApplication } from "../../adapters/support/start-application.ts";
 import { Browser, startApp } from "../app.ts";
 import type { Open } from "./open.ts";
 

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { Deadline } from "../../../../src/core/deadlines.ts";
 import type { SessionStore, SessionStoreFactory } from "../../../../src/stores/session-store.ts";
 import type { OpenedEngine } from "../../../support/engines/open-engine.ts";
-import type { StartApplication } from "../../adapters/support/adapters.ts";
+import type { StartApplication } from "../../adapters/support/start-application.ts";
 import { type App, Browser, startApp } from "../app.ts";
 import type { Open } from "./open.ts";
 
