@@ -11,7 +11,7 @@ export async function proxy(request: NextRequest): Promise<Response> {
 export const config = {
   matcher: [
     {
-      source: "/((?!_next/|about|icon.svg|conformance/).*)",
+      source: "/((?!_next/|about|icon.svg|conformance).*)",
       // Links that are prefetched are no activity of the visitor.
       missing: [
         { type: "header", key: "next-router-prefetch" },

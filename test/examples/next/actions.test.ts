@@ -1,4 +1,4 @@
-import { createServer } from "node:http";
+import { createServer, type RequestListener } from "node:http";
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";
 import {
@@ -25,6 +25,8 @@ interface Opened extends NextSessions<Data> {
   readonly clock: ManualClock;
   /** Whether writes, or all commands, fail. */
   isDown: boolean | "all";
+  /** Commands that the store has got. */
+  readonly commands: string[];
   /** Waited for by writes. */
   gate: Promise<void> | undefined;
 }
@@ -34,9 +36,11 @@ const next = NextServer.forFile();
 
 function open(settings: Partial<SessionSettings<Data>> = {}, options: NextSessionsOptions = {}): Opened {
   const clock = new ManualClock(Date.now());
+  const commands: string[] = [];
   const state: Pick<Opened, "isDown" | "gate"> = { isDown: false, gate: undefined };
   const store: SessionStoreFactory = (context) =>
     faultySessionStore(memorySessionStore()(context), ({ method }) => {
+      commands.push(method);
       const isWrite = method === "create" || method === "commit";
       return {
         ...(isWrite && state.gate && { delay: state.gate }),
@@ -50,16 +54,30 @@ function open(settings: Partial<SessionSettings<Data>> = {}, options: NextSessio
     sessions: { store, cookie: { secure: false }, ...settings },
   });
   onTestFinished(close);
-  return Object.assign(state, nextSessions(sessions, options), { sessions, clock });
+  return Object.assign(state, nextSessions(sessions, options), { sessions, clock, commands });
 }
 
 /** Answers one request by a handler of a route, where `cookies()` are those of an action. */
-async function send(
+function send(
   handler: RouteHandler,
   cookie?: string,
   headers: Readonly<Record<string, string>> = {},
 ): Promise<Response> {
-  const server = createServer(next.listener(handler));
+  return fetchFrom(next.listener(handler), "POST", cookie === undefined ? headers : { ...headers, cookie });
+}
+
+/** Renders a page whose component shows what a function returns. */
+async function render(component: () => Promise<string>, cookie: string): Promise<string | undefined> {
+  const response = await fetchFrom(next.pageListener(component), "GET", { cookie });
+  return /id="result">([^<]*)</.exec(await response.text())?.[1];
+}
+
+async function fetchFrom(
+  listener: RequestListener,
+  method: string,
+  headers: Readonly<Record<string, string>>,
+): Promise<Response> {
+  const server = createServer(listener);
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   onTestFinished(async () => {
@@ -67,11 +85,7 @@ async function send(
     await new Promise((resolve) => server.close(resolve));
   });
   const { port } = server.address() as AddressInfo;
-  return fetch(`http://127.0.0.1:${port}/page`, {
-    method: "POST",
-    redirect: "manual",
-    headers: cookie === undefined ? headers : { ...headers, cookie },
-  });
+  return fetch(`http://127.0.0.1:${port}/page`, { method, redirect: "manual", headers });
 }
 
 function cookieOf(response: Response): string | undefined {
@@ -213,6 +227,40 @@ describe("an action", () => {
       });
     });
     expect(await failed).toBeInstanceOf(SessionUsageError);
+  });
+});
+
+describe("a server component", () => {
+  test("reads the session by one command, however often it asks", async () => {
+    const { sessions, commands, getSession } = open();
+    const { cookieHeader = "" } = await sessions.create({ n: 1 });
+    commands.length = 0;
+    const component = async (): Promise<string> => {
+      const [first, second] = await Promise.all([getSession(), getSession()]);
+      return `${first.data.n} and ${second.data.n}`;
+    };
+    expect([await render(component, cookieHeader), commands]).toEqual(["1 and 1", ["read"]]);
+  });
+
+  test("cannot change it: an error tells where to do so", async () => {
+    const { sessions, getSession } = open();
+    const { cookieHeader = "" } = await sessions.create({ n: 1 });
+    const component = async (): Promise<string> => {
+      const { data } = await getSession();
+      return String(await errorOf(async () => ((data as Data).n = 2)));
+    };
+    expect(await render(component, cookieHeader)).toMatch(/^SessionUsageError.*sessionAction/);
+    expect((await sessions.open(cookieHeader)).data).toEqual({ n: 1 });
+  });
+
+  test("cannot call an action, before anything is written", async () => {
+    const { sessions, sessionAction } = open();
+    const { cookieHeader = "" } = await sessions.create({ n: 1 });
+    const action = sessionAction((session) => session.update((data) => (data.n = 2)));
+    expect(await render(async () => String(await errorOf(action)), cookieHeader)).toMatch(
+      /^SessionUsageError.*in a server component/,
+    );
+    expect((await sessions.open(cookieHeader)).data).toEqual({ n: 1 });
   });
 });
 

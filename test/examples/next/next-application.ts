@@ -1,6 +1,6 @@
 import { nextSessions } from "sojourn/adapters/next";
 import type { AdapterTestAnswer, AdapterTestApplication } from "sojourn/testing";
-import type { StartApplication } from "../../integration/adapters/support/adapters.ts";
+import type { StartApplication } from "../../integration/adapters/support/start-application.ts";
 import { serve } from "../../integration/adapters/support/conformance.ts";
 import { webAnswer } from "../../matrix/web-answers.mjs";
 import type { NextServer, RouteHandler } from "./next-server.ts";

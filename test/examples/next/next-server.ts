@@ -25,7 +25,10 @@ export interface NextFunctions {
 /** Time for `npm ci` and `next build`. */
 export const BUILD_TIMEOUT = 300_000;
 
-const hook = globalThis as { sojournConformance?: RouteHandler };
+const hook = globalThis as {
+  sojournConformance?: RouteHandler;
+  sojournComponent?: () => Promise<string>;
+};
 
 /** The built application, in the process of the tests that use it. */
 export class NextServer {
@@ -47,13 +50,27 @@ export class NextServer {
 
   /** Returns a listener for which the route calls a handler. */
   listener(handler: RouteHandler): RequestListener {
-    if (this.#server === undefined) throw new Error("The application has not been started.");
     hook.sojournConformance = handler;
-    const handle = this.#server.getRequestHandler();
+    const handle = this.#handler();
     return (request, response) => {
       request.url = `/conformance${request.url}`;
       return handle(request, response);
     };
+  }
+
+  /** Returns a listener for the page whose component shows what a function returns. */
+  pageListener(component: () => Promise<string>): RequestListener {
+    hook.sojournComponent = component;
+    const handle = this.#handler();
+    return (request, response) => {
+      request.url = "/conformance";
+      return handle(request, response);
+    };
+  }
+
+  #handler(): RequestListener {
+    if (this.#server === undefined) throw new Error("The application has not been started.");
+    return this.#server.getRequestHandler();
   }
 
   async #start(): Promise<void> {
