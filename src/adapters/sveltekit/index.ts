@@ -64,12 +64,7 @@ export function sveltekitSessions<Data extends object>(
     if (target) letStandFor(request, target);
     if (target === around && around) return resolve(event);
     const info = new WebRequestInfo(request, rule, false);
-    const gate = new WebGate({
-      request,
-      scope: sessions.scope(request, info),
-      info,
-      reportLate: reportError,
-    });
+    const gate = new WebGate({ scope: sessions.scope(request, info), info, reportLate: reportError });
     const answer = async (error: unknown) => gate.pass(await onError(error, event));
     try {
       info.checkSite();
