@@ -57,12 +57,7 @@ export function reactRouterSessions<Data extends object>(
     const { request, context } = args;
     letStandFor(context, request);
     const info = new WebRequestInfo(request, rule, trustProxy);
-    const gate = new WebGate({
-      request,
-      scope: sessions.scope(request, info),
-      info,
-      reportLate: reportError,
-    });
+    const gate = new WebGate({ scope: sessions.scope(request, info), info, reportLate: reportError });
     const answer = async (error: unknown) => gate.pass(await onError(error, args));
     try {
       info.checkSite();
