@@ -54,7 +54,16 @@ export const services = [
   {
     name: "redis-server",
     tools: [{ commands: ["redis-server"], aptPackages: ["redis-server"] }],
-    projects: ["promises", "engines", "integration", "faults", "interop", "browser", "examples"],
+    projects: [
+      "promises",
+      "frameworks",
+      "engines",
+      "integration",
+      "faults",
+      "interop",
+      "browser",
+      "examples",
+    ],
   },
   {
     name: "redis-server 7.4 or newer",

@@ -19,7 +19,7 @@ const RETRIES = { retries: 600, minTimeout: 300, maxTimeout: 300 };
  */
 export async function packTarball(folder) {
   mkdirSync(inProject(".cache"), { recursive: true });
-  // Each build makes dist/ anew, and tests run side by side.
+  // A build replaces dist/: tests that run side by side take turns.
   const release = await lock(root, { lockfilePath: inProject(".cache", "pack.lock"), retries: RETRIES });
   try {
     await succeed(npm(["pack", "--loglevel=error", "--pack-destination", folder], { cwd: root }));

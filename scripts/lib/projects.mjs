@@ -4,7 +4,16 @@
 export const FAST = ["unit", "types", "docs", "promises"];
 
 /** The vitest projects that `npm run test:all` runs as well. */
-export const OTHERS = ["package", "interop", "engines", "integration", "faults", "examples", "browser"];
+export const OTHERS = [
+  "package",
+  "interop",
+  "frameworks",
+  "engines",
+  "integration",
+  "faults",
+  "examples",
+  "browser",
+];
 
 const PROJECT = /^--project=(.+)$/;
 
