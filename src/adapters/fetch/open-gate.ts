@@ -28,7 +28,5 @@ export function openGate<Data extends object>(
   const node = nodePairOf(request, context);
   if (node) letStandFor(request, node.incoming);
   const scope = sessions.scope(request, info);
-  return node
-    ? new NodeGate(scope, node.outgoing, answerByNode)
-    : new WebGate({ request, scope, info, reportLate });
+  return node ? new NodeGate(scope, node.outgoing, answerByNode) : new WebGate({ scope, info, reportLate });
 }

@@ -21,7 +21,6 @@ export interface ResponseGate {
 
 /** Parts of a {@link WebGate}. */
 export interface WebGateParts {
-  readonly request: Pick<Request, "method">;
   readonly scope: SessionScope;
   readonly info: Pick<WebRequestInfo, "noteHeadersSent">;
   /** Called when changes of a stream could not be saved. The stream has been cut. */
@@ -75,23 +74,20 @@ export class WebGate implements ResponseGate, BodyListener {
 
   async #saveAndCopy(response: Response): Promise<Response> {
     requireUnusedBody(response);
-    const { scope, request } = this.#parts;
-    const { status, statusText, body } = response;
-    // Servers do not read the body of a response to HEAD.
-    const watched = body === null || request.method === "HEAD" ? undefined : new WatchedBody(body);
+    const { scope } = this.#parts;
+    const { status, statusText } = response;
+    const body = response.body === null ? undefined : new WatchedBody(response.body);
     try {
-      const complete = await watched?.readIfComplete();
-      // Whether the client is gone is not asked: in Deno, reading `request.signal` takes 30 us, and
-      // prints a warning.
+      const complete = await body?.readIfComplete();
+      // Whether the client is gone is not asked: Deno prints a warning when `request.signal` is read.
       await scope.finish({ status, headersSent: false });
       const headers = new Headers(response.headers);
       editHead(new WebHeaders(headers), scope);
-      this.#isWatching = watched !== undefined && complete === undefined;
-      const sent = complete ?? (watched ? watched.watch(this) : body);
-      return new Response(sent, { status, statusText, headers });
+      this.#isWatching = body !== undefined && complete === undefined;
+      return new Response(complete ?? body?.watch(this), { status, statusText, headers });
     } catch (error) {
       // A body that is being read is its reader's.
-      (watched ?? body)?.cancel().catch(() => {});
+      body?.cancel().catch(() => {});
       throw error;
     }
   }

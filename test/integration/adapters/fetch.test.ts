@@ -103,7 +103,7 @@ describe("the response", () => {
     expect(errors).toEqual([expect.any(SessionUsageError)]);
   });
 
-  test("to HEAD has the body of the handler, which no server reads", async () => {
+  test("to HEAD has the body of the handler, from which servers take its length", async () => {
     const response = await using(() => new Response("page"))(get("HEAD"));
     expect(await response.text()).toBe("page");
     expect(sessions.last.finishes).toEqual([{ status: 200, headersSent: false }]);
