@@ -74,9 +74,13 @@ export function linkTargetOf<Request>(request: Request): Request | object {
     : (REPRESENTED.get(request) ?? stateWithin(request) ?? targetWithin(request) ?? request);
 }
 
-/** SvelteKit copies its events, and React Router passes arguments: both have the web request within. */
-function targetWithin({ request }: Wrapper): object | undefined {
-  return request instanceof Request ? (REPRESENTED.get(request) ?? request) : undefined;
+/**
+ * SvelteKit copies its events, which have the web request within. The arguments of React Router have
+ * a copy of it, beside the context of the first.
+ */
+function targetWithin({ request, context }: Wrapper): object | undefined {
+  if (!(request instanceof Request)) return undefined;
+  return REPRESENTED.get(context) ?? REPRESENTED.get(request) ?? request;
 }
 
 interface Wrapper {
@@ -85,6 +89,7 @@ interface Wrapper {
   readonly req?: unknown;
   readonly res?: unknown;
   readonly request?: unknown;
+  readonly context?: unknown;
 }
 
 function stateWithin(wrapper: Wrapper): object | undefined {

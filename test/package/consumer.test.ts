@@ -26,6 +26,8 @@ import { h3Sessions } from "sojourn/adapters/h3";
 import { honoSessions } from "sojourn/adapters/hono";
 import { koaSessions } from "sojourn/adapters/koa";
 import { nodeSessions } from "sojourn/adapters/node";
+import { reactRouterSessions } from "sojourn/adapters/react-router";
+import { sveltekitSessions } from "sojourn/adapters/sveltekit";
 import { memorySessionStore } from "sojourn/stores/memory";
 import { redisSessionStore } from "sojourn/stores/redis";
 
@@ -42,6 +44,8 @@ const { sessions, close } = createSojourn<Data>({
 export const middleware = expressSessions(sessions);
 export const plugin = fastifySessions(sessions);
 export const koaMiddleware = koaSessions(sessions);
+export const handle = sveltekitSessions(sessions);
+export const routeMiddleware = [reactRouterSessions(sessions)];
 export const h3Middleware = h3Sessions(sessions);
 export const honoMiddleware = honoSessions(sessions);
 export const handler = fetchSessions(sessions, async (request) => {

@@ -1,6 +1,9 @@
 import { H3 } from "h3";
+import { createContext, type LoaderFunctionArgs, type MiddlewareFunction } from "react-router";
 import { createSojourn, type Session } from "sojourn";
 import { h3Sessions, type WithSession } from "sojourn/adapters/h3";
+import { reactRouterSessions } from "sojourn/adapters/react-router";
+import { type SvelteKitEvent, sveltekitSessions } from "sojourn/adapters/sveltekit";
 import { describe, expectTypeOf, test } from "vitest";
 
 interface Data {
@@ -33,5 +36,55 @@ describe("h3Sessions", () => {
   test("refuses options that it does not have", () => {
     // @ts-expect-error a misspelt option
     expectTypeOf(h3Sessions(sessions, { eagre: true })).toBeFunction();
+  });
+});
+
+describe("reactRouterSessions", () => {
+  test("fits the middleware of a route, and lets loaders see the application's own data", () => {
+    const middleware: MiddlewareFunction<Response>[] = [reactRouterSessions(sessions)];
+    expectTypeOf(middleware).toBeArray();
+    const loader = ({ context }: LoaderFunctionArgs) => {
+      expectTypeOf(sessions.from(context)).resolves.toEqualTypeOf<Session<Data>>();
+    };
+    expectTypeOf(loader).toBeFunction();
+  });
+
+  test("gives the session to a context of its type alone", () => {
+    const middleware = reactRouterSessions(sessions, { eager: createContext<Session<Data>>() });
+    expectTypeOf(middleware).toBeFunction();
+    // @ts-expect-error a context of something else
+    expectTypeOf(reactRouterSessions(sessions, { eager: createContext<number>() })).toBeFunction();
+  });
+
+  test("refuses options that it does not have", () => {
+    // @ts-expect-error a misspelt option
+    expectTypeOf(reactRouterSessions(sessions, { eagre: true })).toBeFunction();
+  });
+});
+
+describe("sveltekitSessions", () => {
+  /** `Handle` of SvelteKit, of which this project has no types. */
+  type Handle = (input: {
+    event: RequestEvent;
+    resolve: (event: RequestEvent, options?: { preload?: () => boolean }) => Response | Promise<Response>;
+  }) => Response | Promise<Response>;
+
+  interface RequestEvent extends SvelteKitEvent {
+    readonly url: URL;
+    readonly fetch: typeof fetch;
+  }
+
+  test("fits a handle hook, and lets routes see the application's own data", () => {
+    const handle: Handle = sveltekitSessions(sessions);
+    expectTypeOf(handle).toBeFunction();
+    const load = (event: RequestEvent) => {
+      expectTypeOf(sessions.from(event)).resolves.toEqualTypeOf<Session<Data>>();
+    };
+    expectTypeOf(load).toBeFunction();
+  });
+
+  test("refuses options that it does not have", () => {
+    // @ts-expect-error a misspelt option
+    expectTypeOf(sveltekitSessions(sessions, { eagre: true })).toBeFunction();
   });
 });

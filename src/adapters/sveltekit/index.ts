@@ -65,7 +65,6 @@ export function sveltekitSessions<Data extends object>(
     if (target === around && around) return resolve(event);
     const info = new WebRequestInfo(request, rule, false);
     const gate = new WebGate({
-      request,
       scope: sessions.scope(request, info),
       info,
       reportLate: reportError,
