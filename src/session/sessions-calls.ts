@@ -105,7 +105,8 @@ export function describeUnseen(request: unknown): string {
   if (request instanceof Request) {
     return (
       "sessions.from() was given a web Request, which no adapter has seen. Mount fetchSessions() or the adapter for the " +
-      "framework, and pass the request that the handler was given: request.clone() and new Request(request) make another."
+      "framework, and pass the request that the handler was given: request.clone() and new Request(request) make another. " +
+      'To read a session without an adapter, call sessions.open(request.headers.get("cookie")).'
     );
   }
   return `sessions.from() was given a request that no adapter has seen. ${USE_ADAPTER}`;
