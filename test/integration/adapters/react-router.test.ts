@@ -132,6 +132,27 @@ describe("the session of a request", () => {
   });
 });
 
+test("a request whose client leaves keeps what `update` has saved; its other changes are dropped", async () => {
+  const store = openSessions();
+  const client = new AbortController();
+  const response = await ask(
+    [reactRouterSessions(store.sessions)],
+    {
+      async loader(args: ReactRouterArgs) {
+        const session = await store.sessions.from(args.context);
+        await session.update((visitor) => void (visitor.n = 1));
+        session.data["late"] = true;
+        client.abort();
+        return new Response("page");
+      },
+    },
+    { signal: client.signal },
+  );
+  const cookies = response.headers.getSetCookie();
+  expect([response.status, cookies.length]).toEqual([500, 1]);
+  expect({ ...(await store.sessions.open(cookies[0]?.split(";")[0])).data }).toEqual({ n: 1 });
+});
+
 describe("errors", () => {
   test("a failed save of a page goes to handleError, and the page of the boundary is the response", async () => {
     const store = openSessions();

@@ -19,7 +19,9 @@ export async function startReactRouter(
   application: AdapterTestApplication,
 ): Promise<StartedAdapterApplication> {
   const handler = createRequestHandler(buildOf(application), "production");
-  const listener = getRequestListener((request) => handler(new Request(request)));
+  // React Router abandons the loaders of a request whose signal tells that its client has left.
+  const { signal } = new AbortController();
+  const listener = getRequestListener((request) => handler(new Request(request, { signal })));
   return {
     ...(await serve(application, (incoming, outgoing) => void listener(incoming, outgoing))),
     inject: async ({ method, path, headers }) => {
