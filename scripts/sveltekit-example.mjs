@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { lock } from "proper-lockfile";
 import { installExample } from "./lib/install.mjs";
 import { run } from "./lib/processes.mjs";
-import { inProject } from "./lib/project.mjs";
+import { inProject, readJson } from "./lib/project.mjs";
 
 const example = inProject("examples", "sveltekit");
 const GENERATED = new Set(["node_modules", ".svelte-kit", "build", ".cache", "test"]);
@@ -41,7 +41,10 @@ export function buildTestApplication() {
 export function buildExample() {
   return locked(async () => {
     const hash = hashOf([example, inProject("examples", "shared"), inProject("src")]);
-    if (!isBuilt(example, hash)) await build(example, hash);
+    if (!isBuilt(example, hash)) {
+      await provideSojourn();
+      await build(example, hash);
+    }
     return join(example, "build");
   });
 }
@@ -66,6 +69,21 @@ async function locked(work) {
   } finally {
     await release();
   }
+}
+
+/** Puts the package, with its dependencies, where npm would. */
+async function provideSojourn() {
+  const { status, output } = await run(process.execPath, [inProject("scripts", "build.mjs")]);
+  if (status !== 0) throw new Error(`Cannot build the package:\n${output}`);
+  const target = join(example, "node_modules", "sojourn");
+  rmSync(target, { recursive: true, force: true });
+  cpSync(inProject("dist"), join(target, "dist"), { recursive: true });
+  cpSync(inProject("package.json"), join(target, "package.json"));
+  // SvelteKit has another version of one of them.
+  for (const dependency of Object.keys(readJson(inProject("package.json")).dependencies))
+    cpSync(inProject("node_modules", dependency), join(target, "node_modules", dependency), {
+      recursive: true,
+    });
 }
 
 /** @param {string} folder @param {string} hash */

@@ -125,6 +125,7 @@ export class ShopBrowser {
     const cookie = [...this.#cookies].map(([name, value]) => `${name}=${value}`).join("; ");
     const headers = {
       ...init.headers,
+      Accept: "text/html,application/xhtml+xml,*/*;q=0.8",
       "User-Agent": this.#userAgent,
       ...(cookie !== "" && { Cookie: cookie }),
     };

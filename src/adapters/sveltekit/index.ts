@@ -60,9 +60,13 @@ export function sveltekitSessions<Data extends object>(
     const { request } = event;
     const around = event.isSubRequest ? CURRENT.getStore() : undefined;
     const isApart = around !== undefined && isAnonymous(request, around);
-    const target = isApart ? undefined : (around ?? requestOfNode(event));
-    if (target) letStandFor(request, target);
-    if (target === around && around) return resolve(event);
+    if (around && !isApart) {
+      letStandFor(request, around);
+      if (eager) setSession(event, await sessions.from(request));
+      return resolve(event);
+    }
+    const incoming = around ? undefined : requestOfNode(event);
+    if (incoming) letStandFor(request, incoming);
     const info = new WebRequestInfo(request, rule, false);
     const gate = new WebGate({ scope: sessions.scope(request, info), info, reportLate: reportError });
     const answer = async (error: unknown) => gate.pass(await onError(error, event));

@@ -1,4 +1,8 @@
-import { type SvelteKitHandle, sveltekitSessions } from "sojourn/adapters/sveltekit";
+import {
+  type SvelteKitHandle,
+  type SvelteKitSessionLocals,
+  sveltekitSessions,
+} from "sojourn/adapters/sveltekit";
 import { describe, expect, test } from "vitest";
 import { TestServer } from "../../integration/adapters/support/http.ts";
 import { type Failable, openSessions, type TestData } from "../../integration/adapters/support/stores.ts";
@@ -172,6 +176,23 @@ describe("requests of event.fetch", () => {
     );
     expect(await response.json()).toEqual({ outer: { n: 2 }, inner: { n: 2 } });
     expect(response.headers.getSetCookie()).toHaveLength(1);
+  });
+
+  test("have the session of `eager` as well", async () => {
+    const { sessions } = openSessions();
+    const response = await ask(
+      {
+        handle: sveltekitSessions(sessions, { eager: true }),
+        async route(event) {
+          const { session } = event.locals as SvelteKitSessionLocals<TestData>;
+          session.data.n = (session.data.n ?? 0) + 1;
+          if (event.url.pathname === "/outer") await event.fetch("/inner");
+          return Response.json(session.data);
+        },
+      },
+      "/outer",
+    );
+    expect(await response.json()).toEqual({ n: 2 });
   });
 
   test("without credentials have none of its session, and change no cookie of the visitor", async () => {

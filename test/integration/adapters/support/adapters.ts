@@ -6,6 +6,7 @@ import { startHono, startHonoOnNode } from "./hono-application.ts";
 import { startKoa } from "./koa-application.ts";
 import { startNest } from "./nest-application.ts";
 import { startNode } from "./node-application.ts";
+import { startReactRouter } from "./react-router-application.ts";
 import type { StartApplication } from "./start-application.ts";
 
 /** The adapters through which the promises over HTTP are tested. */
@@ -21,6 +22,7 @@ export const ADAPTERS: Readonly<Record<string, StartApplication>> = {
   "honoSessions on web responses": startHono,
   "h3Sessions on Node's response": startH3OnNode,
   "h3Sessions on web responses": startH3,
+  reactRouterSessions: startReactRouter,
   "SessionsModule on Express": (application) => startNest("Express", application),
   "SessionsModule on Fastify": (application) => startNest("Fastify", application),
 };

@@ -1,0 +1,2 @@
+/** The shop needs no JavaScript in the browser. */
+export const csr = false;
