@@ -9,6 +9,9 @@ const DAY = 86_400_000;
 /** Duration of a failed call, in milliseconds. */
 const FAILURE = 50;
 
+/** Maximum number of calls that fail before an operation gives up, its tidying up included. */
+const MAX_FAILED = 8;
+
 /** Maximum number of steps of an operation; the tests check that none has more. */
 const MAX_STEPS = 60;
 
@@ -57,11 +60,15 @@ function failing(store: SessionStore, pass: () => void) {
 /** A user with two sessions, one of which has a new key since its request began. */
 async function open(isMoved: boolean) {
   let fail: (calls: number, failure: Failure) => void = () => {};
+  let failed = 0;
   const harness = openHarness({
     renewEvery: "24h",
     maxPerUser: 3,
     wrap: (inner) => {
-      const { store, failAfter } = failing(inner, () => clock.advance(FAILURE));
+      const { store, failAfter } = failing(inner, () => {
+        failed++;
+        clock.advance(FAILURE);
+      });
       fail = failAfter;
       return store;
     },
@@ -76,7 +83,7 @@ async function open(isMoved: boolean) {
     clock.advance(2 * DAY);
     await browser.request((each) => void (each.data["seen"] = 1));
   }
-  return { ...harness, fail, request, session, ref, cookie: browser.cookie };
+  return { ...harness, fail, request, session, ref, cookie: browser.cookie, failedCalls: () => failed };
 }
 
 type Setting = Awaited<ReturnType<typeof open>>;
@@ -113,7 +120,7 @@ describe.each(CASES)(
   "an operation on a session that has a new key (%s), with a failure: %j",
   (isMoved, failure) => {
     test.each(Object.entries(OPERATIONS))(
-      "reports not-sent only if no record has changed, and nothing leads to a new one: %s",
+      "gives up, and reports not-sent only if no record has changed and nothing leads to a new one: %s",
       async (_, operate) => {
         let steps = 0;
         for (; steps < MAX_STEPS; steps++) {
@@ -122,11 +129,12 @@ describe.each(CASES)(
           setting.fail(steps, failure);
           const [result] = await Promise.allSettled([operate(setting)]);
           setting.fail(Number.POSITIVE_INFINITY, failure);
+          const message = `failed from step ${steps} on`;
+          expect(setting.failedCalls(), message).toBeLessThanOrEqual(MAX_FAILED);
           if (result.status === "fulfilled") break;
           const error: unknown = result.reason;
           if (!(error instanceof StoreConnectionError) || error.outcome !== "not-sent") continue;
           // A new record whose key was never sent, and that could not be deleted again, expires.
-          const message = `failed from step ${steps} on`;
           expect(await recordsOf(setting), message).toMatchObject(before);
           expect(await joinsSession(setting, Object.keys(before)), message).toBe(false);
         }

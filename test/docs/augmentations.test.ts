@@ -25,6 +25,9 @@ import Koa from "koa";
 new Koa().use(async (ctx) => {
   VIEWS = (await ctx.session()).data.views;
 });`,
+  sveltekit: `
+declare const locals: App.Locals;
+VIEWS = locals.session.data.views;`,
 };
 
 test("the augmentations in the pages of the adapters declare the session and the type of its data", async () => {

@@ -72,7 +72,9 @@ async function gapsOfKind(root: string, kind: Kind): Promise<string[]> {
 /** Names that occur in any of the places, so that a page without a folder is found as well as the reverse. */
 function namesOf(root: string, { folder }: Kind): string[] {
   const folders = list(join(root, "src", folder)).filter((entry) => entry.isDirectory());
-  const pages = list(join(root, "docs", "reference", folder)).filter((entry) => entry.name.endsWith(".md"));
+  const pages = list(join(root, "docs", "reference", folder)).filter(
+    ({ name }) => name.endsWith(".md") && name !== "README.md",
+  );
   const exported = [...exportTargets(root).keys()].filter((subpath) => subpath.startsWith(`./${folder}/`));
   return [
     ...new Set([

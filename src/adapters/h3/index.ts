@@ -26,7 +26,7 @@ const optionsSchema = settingsObject({
 const NOT_FOUND = Symbol.for("h3.notFound");
 
 /**
- * Sessions for h3 2 and Nitro 3: `await sessions.from(event)` loads the session of a request, and its
+ * Sessions for h3 2: `await sessions.from(event)` loads the session of a request, and its
  * changes are saved before the first byte of the response leaves. A failed save goes to `onError` of
  * the application, like an error of the handler, and the original response is not sent.
  *

@@ -134,11 +134,13 @@ export class RecordWriter {
         return await this.#store.deleteIfMatch(storageKey, etag, deadline);
       } catch (error) {
         if (isLost(error)) lost ??= error;
-        // The first attempt may have been executed, even if a later one was not sent.
-        throw lost ?? error;
+        throw error;
       }
     };
-    const result = await untilAnswered(deadline, attempt);
+    // The first attempt may have been executed, even if a later one was not sent.
+    const result = await untilAnswered(deadline, attempt).catch((error: unknown) => {
+      throw lost ?? error;
+    });
     return result.status === "committed" ? new CommittedVersion(undefined) : { ...result, lost };
   }
 
