@@ -31,6 +31,11 @@ const FRAMEWORKS: Readonly<Record<string, Framework>> = {
   },
 };
 
+/** The gate has one of Node's, one of the web's, and one that stands on another. */
+const TRIED = Object.entries(FRAMEWORKS).filter(
+  ([name]) => isSoak || ["express", "hono", "nest"].includes(name),
+);
+
 const PACKAGES_OF_FRAMEWORKS = [
   "@nestjs/core",
   "@sveltejs/kit",
@@ -76,7 +81,7 @@ describe("the packed tarball, with one framework in an empty application", () =>
 
   afterAll(() => deleteFolder(folder));
 
-  describe.for(Object.entries(FRAMEWORKS))("%s", ([name, framework]) => {
+  describe.for(TRIED)("%s", ([name, framework]) => {
     let application: string;
 
     beforeAll(async () => {

@@ -10,7 +10,10 @@ import { testPacked } from "./packed.mjs";
 const TIMEOUT = 15 * 60_000;
 
 /** Tests that need no server: the units, and the adapters on stores in memory. */
-const WITHOUT_SERVER = [["--project=unit"], ["--project=promises", "test/integration/adapters"]];
+const WITHOUT_SERVER = [
+  ["--project=unit"],
+  ["--project=promises", "--project=frameworks", "test/integration/adapters"],
+];
 
 /**
  * Tests on a server: promises over HTTP, sessions, the cache with its loads, locks and limits,
