@@ -43,8 +43,11 @@ interface Options {
   env?: Record<string, string>;
   /** Set for tests that wait more than they work: two files at a time, after all that work and before those that are alone. */
   patient?: boolean;
-  /** Set for tests that measure promised deadlines: they run alone, one file at a time, after all others. */
-  alone?: boolean;
+  /**
+   * Set for tests that measure promised deadlines: they run after all others. Those that load the machine as well
+   * are `"alone"`, one file at a time; of the others there are two.
+   */
+  timed?: "alone" | "light";
 }
 
 function project(name: string, include: string[], options: Options): TestProjectInlineConfiguration {
@@ -61,12 +64,12 @@ function project(name: string, include: string[], options: Options): TestProject
       execArgv: ["--conditions", SOURCE],
       testTimeout: timeout,
       hookTimeout: Math.max(timeout, MINUTE),
-      sequence: { groupOrder: options.alone ? 2 : options.patient ? 1 : 0 },
-      maxWorkers: options.alone ? 1 : 2,
+      sequence: { groupOrder: options.timed === "alone" ? 3 : options.timed ? 2 : options.patient ? 1 : 0 },
+      maxWorkers: options.timed === "alone" ? 1 : 2,
       // Contracts, whose tests wait for something to expire, run concurrently.
       maxConcurrency: 20,
       // CI's machines are shared: what is timed, or waits for a browser, gets a second try there. Twice is a failure.
-      retry: (options.alone || options.patient) && process.env["CI"] === "true" && !isSoak ? 1 : 0,
+      retry: (options.timed || options.patient) && process.env["CI"] === "true" && !isSoak ? 1 : 0,
     },
   };
 }
@@ -111,9 +114,9 @@ export default defineConfig({
       project("integration", ["test/integration/**/*.test.ts"], {
         timeout: 30_000,
         exclude: [...PROMISES, ...ENGINES],
-        alone: true,
+        timed: "light",
       }),
-      project("faults", ["test/faults/**/*.test.ts"], { timeout: MINUTE, alone: true }),
+      project("faults", ["test/faults/**/*.test.ts"], { timeout: MINUTE, timed: "alone" }),
       project("browser", ["test/browser/**/*.test.ts"], { timeout: MINUTE, patient: true }),
       project("examples", ["examples/**/*.test.ts", "test/examples/**/*.test.ts"], {
         timeout: MINUTE,

@@ -37,7 +37,7 @@ describe("the projects", () => {
     expect(calls).toEqual([
       'npm test -- --tally="$scratch/tally"',
       'npm run test:all -- --rest --tally="$scratch/tally"',
-      "npm run matrix -- --short",
+      "npm run matrix -- --short --runtime=node-24 --runtime=bun --runtime=deno",
       "node scripts/check.mjs --without=tests",
     ]);
   });
