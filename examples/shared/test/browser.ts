@@ -63,7 +63,7 @@ function attributeOf(attributes: string, name: string): string | undefined {
   return value?.replaceAll("&quot;", '"').replaceAll("&amp;", "&");
 }
 
-/** What a page of this shop, or of another site, adds to a request. */
+/** Headers that a page of this shop, or of another site, adds to a request. */
 type Headers = Readonly<Record<string, string>>;
 
 const OTHER_SITE: Headers = { Origin: "https://elsewhere.example", "Sec-Fetch-Site": "cross-site" };

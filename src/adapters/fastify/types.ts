@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Http2ServerRequest, Http2ServerResponse } from "node:http2";
-import type { CrossSite } from "../../session/http/cross-site.ts";
+import type { CrossSiteOptions } from "../node/types.ts";
 
 /** The part of Fastify's request that the adapter uses. */
 export interface FastifyRequest {
@@ -40,7 +40,7 @@ export type FastifyPlugin = (
 ) => void;
 
 /** Options of `fastifySessions`. */
-export interface FastifySessionsOptions {
+export interface FastifySessionsOptions extends CrossSiteOptions {
   /**
    * Loads the session before the handlers run; `request.session` is then the session. Every request
    * with a session cookie needs the store; a failed load goes to the error handler.
@@ -48,13 +48,4 @@ export interface FastifySessionsOptions {
    * @defaultValue `false`: handlers call `await sessions.from(request)`.
    */
   readonly eager?: boolean;
-  /**
-   * Handling of state-changing requests from a page of another site (cross-site request forgery).
-   * `"interrupt"`: without the session's cookie they start no session. `"refuse"`: requests from
-   * another origin fail with a {@link CrossSiteError} (403). `{ trustedOrigins }`: the same, except
-   * for these origins. `"allow"`: no check.
-   *
-   * @defaultValue `"interrupt"`: only `SameSite=Lax` protects against forged requests.
-   */
-  readonly crossSite?: CrossSite;
 }

@@ -1,4 +1,4 @@
-import type { CrossSite } from "../../session/http/cross-site.ts";
+import type { CrossSiteOptions, ProxyOptions } from "../node/types.ts";
 
 /**
  * A handler of web requests, as `Bun.serve`, `Deno.serve` and servers for Node take it. Arguments
@@ -16,7 +16,7 @@ export type FetchHandler<WebRequest = Request, Rest extends readonly unknown[] =
 export type FetchErrorHandler = (error: unknown, request: Request) => Response | Promise<Response>;
 
 /** Options of `fetchSessions`. */
-export interface FetchSessionsOptions {
+export interface FetchSessionsOptions extends CrossSiteOptions, ProxyOptions {
   /**
    * Loads the session before the handler runs and puts it on the request as `session`. Every
    * request with a session cookie then needs the store.
@@ -24,22 +24,6 @@ export interface FetchSessionsOptions {
    * @defaultValue `false`
    */
   readonly eager?: boolean;
-  /**
-   * Trusts `X-Forwarded-Proto` and `X-Forwarded-Host`. Only for use behind a proxy that sets or
-   * removes both: otherwise a visitor can forge them.
-   *
-   * @defaultValue `false`: `request.url` has the protocol and the host.
-   */
-  readonly trustProxy?: boolean;
-  /**
-   * Handling of state-changing requests from a page of another site (cross-site request forgery).
-   * `"interrupt"`: without the session's cookie they start no session. `"refuse"`: requests from
-   * another origin fail with a {@link CrossSiteError} (403). `{ trustedOrigins }`: the same, except
-   * for these origins. `"allow"`: no check.
-   *
-   * @defaultValue `"interrupt"`: only `SameSite=Lax` protects against forged requests.
-   */
-  readonly crossSite?: CrossSite;
   /**
    * Called with the handler's error, or the error of a session that could not be loaded or saved.
    * Returns the response to it.

@@ -1,10 +1,10 @@
-import type { CrossSite } from "../../session/http/cross-site.ts";
 import type { Session } from "../../session/session.ts";
+import type { CrossSiteOptions, ProxyOptions } from "../node/types.ts";
 
 /** The part of Hono's context that the adapter uses. */
 export interface HonoContext {
   readonly req: { readonly raw: Request };
-  /** What the server passes on: with `@hono/node-server`, Node's request and response. */
+  /** Object of the server beside the request: with `@hono/node-server`, Node's request and response. */
   readonly env: unknown;
   /** Whether there is a response. */
   readonly finalized: boolean;
@@ -31,7 +31,7 @@ export interface SessionVariables<Data extends object = Record<string, unknown>>
 }
 
 /** Options of `honoSessions`. */
-export interface HonoSessionsOptions {
+export interface HonoSessionsOptions extends CrossSiteOptions, ProxyOptions {
   /**
    * Loads the session before the next middleware runs and sets the variable `session` of the
    * context. Every request with a session cookie then needs the store; a failed load goes to
@@ -40,20 +40,4 @@ export interface HonoSessionsOptions {
    * @defaultValue `false`: handlers call `await sessions.from(c)`.
    */
   readonly eager?: boolean;
-  /**
-   * Trusts `X-Forwarded-Proto` and `X-Forwarded-Host`. Only for use behind a proxy that sets or
-   * removes both: otherwise a visitor can forge them.
-   *
-   * @defaultValue `false`: `c.req.url` has the protocol and the host.
-   */
-  readonly trustProxy?: boolean;
-  /**
-   * Handling of state-changing requests from a page of another site (cross-site request forgery).
-   * `"interrupt"`: without the session's cookie they start no session. `"refuse"`: requests from
-   * another origin fail with a {@link CrossSiteError} (403). `{ trustedOrigins }`: the same, except
-   * for these origins. `"allow"`: no check.
-   *
-   * @defaultValue `"interrupt"`: only `SameSite=Lax` protects against forged requests.
-   */
-  readonly crossSite?: CrossSite;
 }

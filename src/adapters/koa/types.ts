@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { CrossSite } from "../../session/http/cross-site.ts";
 import type { Session } from "../../session/session.ts";
+import type { CrossSiteOptions } from "../node/types.ts";
 
 /** The part of Koa's context that the adapter uses. */
 export interface KoaContext {
@@ -37,7 +37,7 @@ export type KoaMiddleware<Data extends object> = (
 ) => Promise<void>;
 
 /** Options of `koaSessions`. */
-export interface KoaSessionsOptions {
+export interface KoaSessionsOptions extends CrossSiteOptions {
   /**
    * Loads the session before the next middleware runs and sets `ctx.state.session`. Every request
    * with a session cookie then needs the store; a failed load is an error of the middleware.
@@ -45,13 +45,4 @@ export interface KoaSessionsOptions {
    * @defaultValue `false`: middleware calls `await ctx.session()`.
    */
   readonly eager?: boolean;
-  /**
-   * Handling of state-changing requests from a page of another site (cross-site request forgery).
-   * `"interrupt"`: without the session's cookie they start no session. `"refuse"`: requests from
-   * another origin fail with a {@link CrossSiteError} (403). `{ trustedOrigins }`: the same, except
-   * for these origins. `"allow"`: no check.
-   *
-   * @defaultValue `"interrupt"`: only `SameSite=Lax` protects against forged requests.
-   */
-  readonly crossSite?: CrossSite;
 }

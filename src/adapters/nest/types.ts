@@ -1,9 +1,10 @@
 import type { ConfigurableModuleAsyncOptions, PipeTransform, Type } from "@nestjs/common";
-import type { CrossSite } from "../../session/http/cross-site.ts";
-import type { SessionSource } from "../node/types.ts";
+import type { CrossSiteOptions, SessionSource } from "../node/types.ts";
 
 /** Options of `SessionsModule`. */
-export interface SessionsModuleOptions<Data extends object = Record<string, unknown>> {
+export interface SessionsModuleOptions<
+  Data extends object = Record<string, unknown>,
+> extends CrossSiteOptions {
   /** The sessions of `createSojourn`. */
   readonly sessions: SessionSource<Data>;
   /**
@@ -13,18 +14,9 @@ export interface SessionsModuleOptions<Data extends object = Record<string, unkn
    * @defaultValue `false`: handlers take `@CurrentSession()`.
    */
   readonly eager?: boolean;
-  /**
-   * Handling of state-changing requests from a page of another site (cross-site request forgery).
-   * `"interrupt"`: without the session's cookie they start no session. `"refuse"`: requests from
-   * another origin fail with a {@link CrossSiteError} (403). `{ trustedOrigins }`: the same, except
-   * for these origins. `"allow"`: no check.
-   *
-   * @defaultValue `"interrupt"`: only `SameSite=Lax` protects against forged requests.
-   */
-  readonly crossSite?: CrossSite;
 }
 
-/** What `SessionsModule` takes: the sessions alone, or with options. */
+/** Argument of `SessionsModule.forRoot`: the sessions alone, or with options. */
 export type SessionsModuleInput<Data extends object> = SessionSource<Data> | SessionsModuleOptions<Data>;
 
 /** Options of `SessionsModule.forRootAsync`: `useFactory` with `inject`, `useClass` or `useExisting`. */

@@ -1,6 +1,6 @@
 import type { SetCookieAttributes } from "../../session/http/cookie.ts";
-import type { CrossSite } from "../../session/http/cross-site.ts";
 import type { Session } from "../../session/session.ts";
+import type { CrossSiteOptions } from "../node/types.ts";
 
 /** The part of the result of Next's `cookies()` that the adapter uses. */
 export interface NextCookies {
@@ -114,16 +114,7 @@ export interface NextSessions<Data extends object = Record<string, unknown>> {
 }
 
 /** Options of `nextSessions`. */
-export interface NextSessionsOptions {
-  /**
-   * Handling of state-changing requests from a page of another site (cross-site request forgery).
-   * `"interrupt"`: without the session's cookie they start no session. `"refuse"`: requests from
-   * another origin fail with a {@link CrossSiteError} (403). `{ trustedOrigins }`: the same, except
-   * for these origins. `"allow"`: no check.
-   *
-   * @defaultValue `"interrupt"`: only `SameSite=Lax` protects against forged requests.
-   */
-  readonly crossSite?: CrossSite;
+export interface NextSessionsOptions extends CrossSiteOptions {
   /**
    * Called with the error of a route handler, or of a session that could not be loaded or saved
    * there. Returns the response.

@@ -51,22 +51,8 @@ export type NodeErrorHandler = (
   response: ServerResponse,
 ) => unknown;
 
-/** Options of `nodeSessions`. */
-export interface NodeSessionsOptions {
-  /**
-   * Loads the session before the handler runs and puts it on the request as `session`. Every
-   * request with a session cookie then needs the store.
-   *
-   * @defaultValue `false`
-   */
-  readonly eager?: boolean;
-  /**
-   * Trusts `X-Forwarded-Proto` and `X-Forwarded-Host`. Only for use behind a proxy that sets or
-   * removes both: otherwise a visitor can forge them.
-   *
-   * @defaultValue `false`
-   */
-  readonly trustProxy?: boolean;
+/** Option that all adapters have. */
+export interface CrossSiteOptions {
   /**
    * Handling of state-changing requests from a page of another site (cross-site request forgery).
    * `"interrupt"`: without the session's cookie they start no session. `"refuse"`: requests from
@@ -76,6 +62,28 @@ export interface NodeSessionsOptions {
    * @defaultValue `"interrupt"`: only `SameSite=Lax` protects against forged requests.
    */
   readonly crossSite?: CrossSite;
+}
+
+/** Option of adapters for servers that know no proxies. */
+export interface ProxyOptions {
+  /**
+   * Trusts `X-Forwarded-Proto` and `X-Forwarded-Host`. Only for use behind a proxy that sets or
+   * removes both: otherwise a visitor can forge them.
+   *
+   * @defaultValue `false`: the request itself has the protocol and the host
+   */
+  readonly trustProxy?: boolean;
+}
+
+/** Options of `nodeSessions`. */
+export interface NodeSessionsOptions extends CrossSiteOptions, ProxyOptions {
+  /**
+   * Loads the session before the handler runs and puts it on the request as `session`. Every
+   * request with a session cookie then needs the store.
+   *
+   * @defaultValue `false`
+   */
+  readonly eager?: boolean;
   /**
    * Called with the handler's error, or the error of a session that could not be loaded or saved.
    * It has to answer: `response.statusCode` is already set, to `error.statusCode` or 500. With

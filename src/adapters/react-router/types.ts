@@ -1,5 +1,5 @@
-import type { CrossSite } from "../../session/http/cross-site.ts";
 import type { Session } from "../../session/session.ts";
+import type { CrossSiteOptions, ProxyOptions } from "../node/types.ts";
 
 /** Values of a request by context: `RouterContextProvider` of React Router. */
 export interface ReactRouterContextProvider {
@@ -27,7 +27,7 @@ export type ReactRouterMiddleware = (
 export type ReactRouterErrorHandler = (error: unknown, args: ReactRouterArgs) => Response | Promise<Response>;
 
 /** Options of `reactRouterSessions`. */
-export interface ReactRouterSessionsOptions<Data extends object> {
+export interface ReactRouterSessionsOptions<Data extends object> extends CrossSiteOptions, ProxyOptions {
   /**
    * Loads the session before loaders and actions run, and gives it this context. Every request with
    * a session cookie then needs the store.
@@ -35,22 +35,6 @@ export interface ReactRouterSessionsOptions<Data extends object> {
    * @defaultValue none: loaders call `await sessions.from(context)`.
    */
   readonly eager?: ReactRouterContext<Session<Data>>;
-  /**
-   * Trusts `X-Forwarded-Proto` and `X-Forwarded-Host`. Only for use behind a proxy that sets or
-   * removes both: otherwise a visitor can forge them.
-   *
-   * @defaultValue `false`: `request.url` has the protocol and the host.
-   */
-  readonly trustProxy?: boolean;
-  /**
-   * Handling of state-changing requests from a page of another site (cross-site request forgery).
-   * `"interrupt"`: without the session's cookie they start no session. `"refuse"`: requests from
-   * another origin get the status 403. `{ trustedOrigins }`: the same, except for these origins.
-   * `"allow"`: no check.
-   *
-   * @defaultValue `"interrupt"`: only `SameSite=Lax` protects against forged requests.
-   */
-  readonly crossSite?: CrossSite;
   /**
    * Returns the response to a request that was refused, or whose session could not be loaded or
    * saved. Errors of loaders and actions are React Router's.

@@ -107,7 +107,7 @@ function requestOfNode({ platform }: SvelteKitEvent): object | undefined {
   return typeof req === "object" && req !== null ? req : undefined;
 }
 
-/** What `redirect()` of SvelteKit throws. */
+/** Object that `redirect()` of SvelteKit throws. */
 interface Redirect {
   readonly status: number;
   readonly location: string;

@@ -1,5 +1,5 @@
-import type { CrossSite } from "../../session/http/cross-site.ts";
 import type { Session } from "../../session/session.ts";
+import type { CrossSiteOptions } from "../node/types.ts";
 
 /** The part of SvelteKit's `RequestEvent` that the adapter uses. */
 export interface SvelteKitEvent {
@@ -41,7 +41,7 @@ export type SvelteKitErrorHandler = (
 ) => Response | Promise<Response>;
 
 /** Options of `sveltekitSessions`. */
-export interface SvelteKitSessionsOptions {
+export interface SvelteKitSessionsOptions extends CrossSiteOptions {
   /**
    * Loads the session before the route runs and sets `event.locals.session`. Every request with a
    * session cookie then needs the store.
@@ -49,15 +49,6 @@ export interface SvelteKitSessionsOptions {
    * @defaultValue `false`: routes call `await sessions.from(event)`.
    */
   readonly eager?: boolean;
-  /**
-   * Handling of state-changing requests from a page of another site (cross-site request forgery).
-   * `"interrupt"`: without the session's cookie they start no session. `"refuse"`: requests from
-   * another origin are answered with 403. `{ trustedOrigins }`: the same, except for these origins.
-   * `"allow"`: no check. SvelteKit has a check of its own for forms, `csrf.checkOrigin`.
-   *
-   * @defaultValue `"interrupt"`: only `SameSite=Lax` protects against forged requests.
-   */
-  readonly crossSite?: CrossSite;
   /**
    * Returns the response to a request that was refused, or whose session could not be loaded or
    * saved. Errors of routes are SvelteKit's.

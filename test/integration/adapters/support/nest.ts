@@ -16,7 +16,7 @@ import express from "express";
 import fastify, { type FastifyInstance } from "fastify";
 import type { AdapterTestApplication } from "sojourn/testing";
 
-/** What a test chooses of an application's server. */
+/** Choices of a test for the server of its application. */
 export type ServerOptions = Pick<AdapterTestApplication, "trustsProxy" | "protocol" | "around">;
 
 const PLAIN: ServerOptions = { trustsProxy: false, protocol: "HTTP/1.1", around: (listener) => listener };

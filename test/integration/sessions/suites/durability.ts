@@ -37,7 +37,7 @@ export function describeDurability(open: Open, start?: StartApplication): void {
       setTimeout(() => {
         isStored = true;
         resolve();
-      }, 100);
+      }, 400);
     });
     faults.current = (method) => (method === "create" ? { delay } : undefined);
     const head = await firstByte(`${url}/set/a`, "POST");
