@@ -288,7 +288,7 @@ export class Sessions<Data extends object = UntypedData> {
     const ending = records.endMoved(ref, id, this.#deadline());
     const moved = await (hasEnded ? ending.catch(throwUnknown) : ending);
     if (hasEnded) await records.endSuccessors(ref, "revoked", this.#deadline()).catch(throwUnknown);
-    const ended = moved === undefined ? listed : [...listed, moved];
+    const ended = [...listed, ...moved];
     if (ended.length > 0) this.#emitRevoked(id, ended);
     return ended.length > 0;
   }

@@ -101,10 +101,26 @@ export const sessionMutants = [
   {
     name: "logout-does-not-follow",
     file: "src/session/stored/moved-keys.ts",
-    find: "if (storageKey !== undefined) await end(storageKey);",
+    find: "for (const storageKey of next) await end(storageKey);",
     replace: "",
     breaks: "A logout ends the session wherever it has moved.",
     tests: ["src/session/stored/ended-moves.test.ts", "src/session/stored/moved-keys.test.ts"],
+  },
+  {
+    name: "begun-login-hides-a-session",
+    file: "src/session/stored/session-records.ts",
+    find: "const others = departure?.successors ?? [];",
+    replace: "const others: SessionKey[] = [];",
+    breaks: "A logout and a revocation end what the key led to before a login began a session.",
+    tests: ["src/session/stored/ended-moves.test.ts"],
+  },
+  {
+    name: "expiry-ends-a-begun-login",
+    file: "src/session/stored/moved-keys.ts",
+    find: 'return isBegun && followers === "moved" ? others',
+    replace: "return false ? others",
+    breaks: "The expiry of a session ends no session that a login has begun since.",
+    tests: ["src/session/stored/ended-moves.test.ts"],
   },
   {
     name: "late-writes-begin-sessions",
@@ -205,8 +221,8 @@ export const sessionMutants = [
   {
     name: "second-record-of-a-login-outlives-an-expiry",
     file: "src/session/stored/moved-keys.ts",
-    find: "let next = (await this.find(storageKey, deadline))?.storageKey;",
-    replace: "let next: SessionKey | undefined;",
+    find: 'const next = successorsOf(await this.findRef(ref, deadline), "moved");',
+    replace: "const next: SessionKey[] = [];",
     breaks: "A login does not join the second record of a session that has expired.",
     tests: ["src/session/abandoned-moves.test.ts"],
   },

@@ -1,4 +1,6 @@
 import { describe, expect, test } from "vitest";
+import type { Session } from "../session.ts";
+import { Browser, type Data } from "../../../test/support/session-harness.ts";
 import { HOUR, logIn, openScene, type Scene, SETTINGS } from "../../../test/support/moved-keys.ts";
 
 describe.each(SETTINGS)("hashKeys: $hashKeys, processes: $processes", (settings) => {
@@ -20,6 +22,40 @@ describe.each(SETTINGS)("hashKeys: $hashKeys, processes: $processes", (settings)
     expect(await scene.sessions.revoke(7, ref)).toBe(true);
     expect(await scene.keys()).toStrictEqual([]);
     expect(await scene.sessions.revoke(7, "no ref of ours")).toBe(false);
+  });
+
+  describe.each([
+    ["cycled", async () => {}],
+    ["replaced by a login and cycled", (session: Session<Data>) => session.login(7)],
+  ] as const)("a key that was %s", (_how, before) => {
+    /** A request with the first key logs in as a user once the session has another key. */
+    async function openBranches(user: number) {
+      const scene = await openScene(settings);
+      await logIn(scene);
+      const [login, late] = [scene.elsewhere().begin(), scene.elsewhere().begin()];
+      const session = await login.session();
+      await late.session();
+      await scene.browser.request(before);
+      const ref = await scene.browser.request((present) => present.ref ?? "");
+      await scene.browser.request((present) => present.cycleKey());
+      await session.login(user);
+      expect(await scene.keys()).toHaveLength(2);
+      return { ...scene, ref, late };
+    }
+
+    test.each([7, 8])("and that a login of user %s begins a session with, leads to both", async (user) => {
+      const { sessions, ref, late, keys } = await openBranches(user);
+      expect(await sessions.revoke(7, ref)).toBe(true);
+      expect(await keys()).toHaveLength(user === 7 ? 0 : 1);
+      await (await late.session()).logout();
+      expect(await keys()).toStrictEqual([]);
+    });
+
+    test("leads a logout to both", async () => {
+      const { late, keys } = await openBranches(7);
+      await (await late.session()).logout();
+      expect(await keys()).toStrictEqual([]);
+    });
   });
 
   test("revokeUser ends a session under any of its keys", async () => {
@@ -59,6 +95,27 @@ describe.each(SETTINGS)("hashKeys: $hashKeys, processes: $processes", (settings)
     (await late.session()).data["poll"] = 1;
     await expect(late.finish()).rejects.toMatchObject({ code: "ERR_SESSION_INTERRUPTED" });
     expect(await scene.keys()).toStrictEqual([]);
+  });
+
+  test("an expiry does not end the session that a login begins once the record is gone", async () => {
+    const scene = await openScene(settings);
+    await logIn(scene);
+    const expiring = scene.browser.begin();
+    const login = new Browser(scene.otherProcess(), scene.browser.cookie);
+    (await expiring.session()).setExpiry(-1);
+    const request = login.begin();
+    const session = await request.session();
+    const original = scene.store.deleteIfMatch.bind(scene.store);
+    scene.store.deleteIfMatch = async (...args) => {
+      scene.store.deleteIfMatch = original;
+      const result = await original(...args);
+      await session.login(7);
+      return result;
+    };
+    await expiring.finish();
+    await request.finish();
+    expect(await login.request(({ userId }) => userId)).toBe("7");
+    expect(await scene.keys()).toHaveLength(1);
   });
 
   test("cycleKey ends a session whose expiry has passed, and login begins its own", async () => {

@@ -6,6 +6,7 @@ import type { ConflictPath, MergedRecord } from "../data/merge.ts";
 import { userIdOf } from "../login/auth.ts";
 import {
   type Departure,
+  type Followers,
   MAX_HOPS,
   type MovedKeys,
   type MoveReason,
@@ -191,7 +192,7 @@ export class KeyMove {
   async #linkFromRivals(target: StoredSession, first: Departure): Promise<void> {
     let [from, departure]: [SessionKeys, Departure | undefined] = [this.#source, first];
     for (let hop = 0; departure !== undefined && hop < MAX_HOPS; hop++) {
-      const rival: SessionKeys | undefined = keysOf(departure, from.key);
+      const rival: SessionKeys | undefined = departure.isBegun ? undefined : keysOf(departure, from.key);
       if (rival === undefined) {
         // A logout has followed a rival; or the tombstone of the old key leads nowhere.
         if (hop > 0) this.#isSourceGone = true;
@@ -204,7 +205,8 @@ export class KeyMove {
   }
 
   async #complete(): Promise<MoveResult> {
-    if (this.#target === undefined) await this.#endSuccessors(this.#source.storageKey).catch(throwUnknown);
+    if (this.#target === undefined)
+      await this.#endSuccessors(this.#source.storageKey, "moved").catch(throwUnknown);
     await this.#unlistSource();
     if (this.#target === undefined) return { status: "ended" };
     await this.#endRivals();
@@ -251,15 +253,15 @@ export class KeyMove {
     const first = await this.#moved?.add(this.#target, to, "renewed", this.#deadline);
     if (first === undefined) return true;
     await this.#writer.end(to.storageKey, this.#deadline);
-    await this.#endSuccessors(to.storageKey);
+    await this.#endSuccessors(to.storageKey, "moved-and-begun");
     return false;
   }
 
   /** Remembers the end of a session, and ends its successors and the records of abandoned moves. */
-  async #endSuccessors(storageKey: SessionKey): Promise<void> {
+  async #endSuccessors(storageKey: SessionKey, followers: Followers): Promise<void> {
     const end = (next: SessionKey): Promise<void> => this.#writer.end(next, this.#deadline);
     await untilAnswered(this.#deadline, async () =>
-      this.#moved?.end(refOf(storageKey), "ended", this.#deadline, end),
+      this.#moved?.end(refOf(storageKey), "ended", followers, this.#deadline, end),
     );
   }
 

@@ -55,7 +55,20 @@ export interface Departure {
   readonly storageKey: SessionKey | undefined;
   /** The browser's new key, encrypted by {@link sealKey}, if it is not the storage key. */
   readonly sealedKey: string | undefined;
+  /** A login has begun the session of `storageKey`, since that of the key was gone. */
+  readonly isBegun: boolean;
+  /**
+   * Storage keys of the records that the key led to before the login began another session. At most
+   * {@link MAX_OTHERS}, the newest first.
+   */
+  readonly others: readonly SessionKey[];
 }
+
+/**
+ * Sessions that end with another one: those that it has moved to, or also those that logins of its
+ * browser have begun since.
+ */
+export type Followers = "moved" | "moved-and-begun";
 
 /**
  * Lifetime of the tombstone of a moved or ended key: longer than a request with the key may last.
@@ -65,7 +78,11 @@ export const REMEMBERED_MS: Milliseconds = 60_000;
 /** Maximum number of successive keys to follow. */
 export const MAX_HOPS = 32;
 
-const FORM = /^(renewed|cycled|login|ended|revoked)(?: ([a-z0-9]{32})(?: ([A-Za-z0-9_-]{80}))?)?$/;
+/** Maximum number of {@link Departure.others}: one for each session that a login begins in a minute. */
+const MAX_OTHERS = 8;
+
+const FORM =
+  /^(renewed|cycled|login|begun|ended|revoked)(?: ([a-z0-9]{32})(?: ([A-Za-z0-9_-]{80}))?((?:,[a-z0-9]{32}){0,8}))?$/;
 
 /**
  * Remembers the fate of a key for a minute: the move of its session, with reason and new key, or
@@ -116,32 +133,42 @@ export class MovedKeys {
    */
   async orphansOf(storageKey: SessionKey, deadline: Deadline): Promise<readonly SessionKey[]> {
     const orphans: SessionKey[] = [];
-    let next = (await this.find(storageKey, deadline))?.storageKey;
-    while (next !== undefined && orphans.length < MAX_HOPS) {
-      orphans.push(next);
-      next = (await this.find(next, deadline))?.storageKey;
-    }
+    await walk(refOf(storageKey), async (ref) => {
+      const next = successorsOf(await this.findRef(ref, deadline), "moved");
+      orphans.push(...next);
+      return next;
+    });
     return orphans;
   }
 
   /** Remembers a move instead of any existing tombstone of the old key. */
   replace(from: SessionKeys, to: SessionKeys, reason: MoveReason, deadline: Deadline): Promise<void> {
-    return this.#tombstones.replace(
-      nameOf(refOf(from.storageKey)),
-      format(from, to, reason),
-      REMEMBERED_MS,
-      deadline,
-    );
+    return this.#replace(from.storageKey, format(from, to, reason), deadline);
   }
 
-  /** Restores the tombstone that a key had before {@link replace}. */
+  /**
+   * Remembers that a login has begun a session, instead of any existing tombstone of the old key.
+   *
+   * @param others Storage keys of the records that the old key leads to.
+   */
+  replaceByBegun(
+    from: SessionKeys,
+    to: SessionKeys,
+    others: readonly SessionKey[],
+    deadline: Deadline,
+  ): Promise<void> {
+    const kept = others.slice(0, MAX_OTHERS).map((storageKey) => `,${storageKey}`);
+    return this.#replace(from.storageKey, format(from, to, "begun") + kept.join(""), deadline);
+  }
+
+  /** Restores the tombstone of a move that a key had before {@link replace}. */
   restore(
     storageKey: SessionKey,
     { reason, storageKey: to, sealedKey }: Departure,
     deadline: Deadline,
   ): Promise<void> {
     const text = [reason, to, sealedKey].filter((part) => part !== undefined).join(" ");
-    return this.#tombstones.replace(nameOf(refOf(storageKey)), text, REMEMBERED_MS, deadline);
+    return this.#replace(storageKey, text, deadline);
   }
 
   /**
@@ -153,15 +180,33 @@ export class MovedKeys {
   async end(
     ref: string,
     reason: EndReason,
+    followers: Followers,
     deadline: Deadline,
     end: (storageKey: SessionKey) => Promise<unknown>,
   ): Promise<void> {
-    let next: string | undefined = ref;
-    for (let hop = 0; next !== undefined && hop < MAX_HOPS; hop++) {
-      const storageKey: SessionKey | undefined = (await this.#addEnd(next, reason, deadline))?.storageKey;
-      if (storageKey !== undefined) await end(storageKey);
-      next = storageKey && refOf(storageKey);
-    }
+    await walk(ref, async (each) => {
+      const next = successorsOf(await this.#addEnd(each, reason, deadline), followers);
+      for (const storageKey of next) await end(storageKey);
+      return next;
+    });
+  }
+
+  /**
+   * Visits the successors of a session, each before its own.
+   *
+   * @param visit Returns whether to go on to those of the visited one.
+   */
+  async follow(
+    ref: string,
+    deadline: Deadline,
+    visit: (storageKey: SessionKey) => Promise<boolean>,
+  ): Promise<void> {
+    await walk(ref, async (each) => {
+      const next: SessionKey[] = [];
+      for (const storageKey of successorsOf(await this.findRef(each, deadline), "moved-and-begun"))
+        if (await visit(storageKey)) next.push(storageKey);
+      return next;
+    });
   }
 
   /**
@@ -182,6 +227,10 @@ export class MovedKeys {
     return this.#tombstones.delete(`restored.${refOf(storageKey)}`, deadline);
   }
 
+  #replace(storageKey: SessionKey, text: string, deadline: Deadline): Promise<void> {
+    return this.#tombstones.replace(nameOf(refOf(storageKey)), text, REMEMBERED_MS, deadline);
+  }
+
   async #addEnd(ref: string, reason: EndReason, deadline: Deadline): Promise<Departure | undefined> {
     try {
       return parse(await this.#tombstones.add(nameOf(ref), reason, REMEMBERED_MS, deadline));
@@ -191,6 +240,28 @@ export class MovedKeys {
       if (!(error instanceof StoreServiceError)) throw error;
       return parse(await this.#tombstones.read(nameOf(ref), deadline));
     }
+  }
+}
+
+/** Returns the storage keys of the records that a departure leads to, the newest first. */
+export function successorsOf(
+  departure: Departure | undefined,
+  followers: Followers = "moved-and-begun",
+): readonly SessionKey[] {
+  if (departure?.storageKey === undefined) return [];
+  const { storageKey, isBegun, others } = departure;
+  return isBegun && followers === "moved" ? others : [storageKey, ...others];
+}
+
+/**
+ * Visits sessions that follow one another, each once and at most {@link MAX_HOPS} of them.
+ *
+ * @param visit Returns the storage keys of those that follow.
+ */
+async function walk(ref: string, visit: (ref: string) => Promise<readonly SessionKey[]>): Promise<void> {
+  const refs = new Set([ref]);
+  for (const each of refs) {
+    for (const storageKey of await visit(each)) if (refs.size < MAX_HOPS) refs.add(refOf(storageKey));
   }
 }
 
@@ -205,7 +276,7 @@ function nameOf(ref: string): string {
   return `moved.${ref}`;
 }
 
-function format(from: SessionKeys, to: SessionKeys, reason: MoveReason): string {
+function format(from: SessionKeys, to: SessionKeys, reason: MoveReason | "begun"): string {
   return to.key === to.storageKey
     ? `${reason} ${to.storageKey}`
     : `${reason} ${to.storageKey} ${sealKey(to.key, from.key)}`;
@@ -213,8 +284,15 @@ function format(from: SessionKeys, to: SessionKeys, reason: MoveReason): string 
 
 /** Parses a tombstone. Unknown text is ignored: the store may hold anything. */
 function parse(text: string | undefined): Departure | undefined {
-  const [, reason, at, sealedKey] = FORM.exec(text ?? "") ?? [];
+  const [, reason, at, sealedKey, others = ""] = FORM.exec(text ?? "") ?? [];
   const isEnd = reason === "ended" || reason === "revoked";
   if (reason === undefined || isEnd !== (at === undefined)) return undefined;
-  return { reason: reason as Departure["reason"], storageKey: at, sealedKey };
+  const isBegun = reason === "begun";
+  return {
+    reason: isBegun ? "login" : (reason as Departure["reason"]),
+    storageKey: at,
+    sealedKey,
+    isBegun,
+    others: others.split(",").slice(1),
+  };
 }

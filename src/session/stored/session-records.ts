@@ -12,12 +12,14 @@ import { KeyQueue } from "./key-queue.ts";
 import {
   type Departure,
   type EndReason,
+  type Followers,
   MAX_HOPS,
   type MovedKeys,
   KeyPair,
   keysOf,
   REMEMBERED_MS,
   type SessionKeys,
+  successorsOf,
 } from "./moved-keys.ts";
 import { deleteAfterOrphans } from "./record-deletion.ts";
 import { RecordWriter, StoredSession, untilAnswered } from "./record-writer.ts";
@@ -51,6 +53,8 @@ export interface FollowedDeparture {
   readonly to: SessionKeys | undefined;
   /** Keys that the session has left, in order. */
   readonly left: readonly [SessionKeys, ...SessionKeys[]];
+  /** Storage keys of the records that the last of them leads to. */
+  readonly successors: readonly SessionKey[];
 }
 
 /** Result of a commit. */
@@ -167,7 +171,8 @@ export class SessionRecords {
       const to: SessionKeys | undefined = keysOf(departure, place.key);
       const isOfLogin: boolean = followed?.reason === "login" && departure.reason === "renewed";
       const reason: Departure["reason"] = isOfLogin ? "login" : departure.reason;
-      followed = { reason, to, left: followed ? [...followed.left, place] : [place] };
+      const left: FollowedDeparture["left"] = followed ? [...followed.left, place] : [place];
+      followed = { reason, to, left, successors: successorsOf(departure) };
       place = reason === "renewed" || reason === "login" ? to : undefined;
       if (await isEnd(place)) break;
     }
@@ -197,7 +202,7 @@ export class SessionRecords {
    * Remembers that a login has begun a session for the browser of a key without one.
    *
    * @param departure Departure of the old key. The login is remembered at the last key that it
-   *   leads to.
+   *   leads to, beside the sessions that this key leads to already.
    */
   async noteLogin(
     oldKey: SessionKey,
@@ -206,7 +211,8 @@ export class SessionRecords {
     deadline: Deadline,
   ): Promise<void> {
     const from = departure?.left.at(-1) ?? { key: oldKey, storageKey: this.#storedKeyOf(oldKey) };
-    await ignoreStoreError(this.#moved?.replace(from, to, "login", deadline));
+    const others = departure?.successors ?? [];
+    await ignoreStoreError(this.#moved?.replaceByBegun(from, to, others, deadline));
   }
 
   /**
@@ -344,29 +350,37 @@ export class SessionRecords {
    *
    * @param ref Public name of that session; see `sessions.ofUser`.
    */
-  async endSuccessors(ref: string, reason: EndReason, deadline: Deadline): Promise<void> {
+  async endSuccessors(
+    ref: string,
+    reason: EndReason,
+    deadline: Deadline,
+    followers: Followers = "moved-and-begun",
+  ): Promise<void> {
     const end = (next: SessionKey): Promise<void> => this.#writer.end(next, deadline);
-    await untilAnswered(deadline, async () => this.#moved?.end(ref, reason, deadline, end));
+    await untilAnswered(deadline, async () => this.#moved?.end(ref, reason, followers, deadline, end));
   }
 
   /**
-   * Ends the successor of a user's session, if it belongs to the same user.
+   * Ends the successors of a user's session that belong to the same user.
    *
    * @param ref Earlier public name of the session; any text.
-   * @returns The storage key of the session that was ended.
+   * @returns The storage keys of the sessions that were ended.
    */
-  async endMoved(ref: string, userId: string, deadline: Deadline): Promise<SessionKey | undefined> {
-    let next = ref;
-    for (let hop = 0; hop < MAX_HOPS && isRef(next); hop++) {
-      const storageKey: SessionKey | undefined = (await this.#moved?.findRef(next, deadline))?.storageKey;
-      if (storageKey === undefined) return undefined;
-      next = refOf(storageKey);
-      if ((await this.listedState(storageKey, userId, deadline)) !== "live") continue;
+  async endMoved(ref: string, userId: string, deadline: Deadline): Promise<readonly SessionKey[]> {
+    const ended: SessionKey[] = [];
+    if (!isRef(ref)) return ended;
+    const end = async (storageKey: SessionKey): Promise<boolean> => {
+      if ((await this.listedState(storageKey, userId, deadline)) !== "live") return true;
       await this.#writer.end(storageKey, deadline);
-      await this.endSuccessors(next, "revoked", deadline).catch(throwUnknown);
-      return storageKey;
-    }
-    return undefined;
+      ended.push(storageKey);
+      await this.endSuccessors(refOf(storageKey), "revoked", deadline);
+      return false;
+    };
+    await this.#moved?.follow(ref, deadline, end).catch((error: unknown) => {
+      if (ended.length > 0) throwUnknown(error);
+      throw error;
+    });
+    return ended;
   }
 
   /** Ends the session of a key without a readable record, and its successors. */
@@ -477,7 +491,7 @@ export class SessionRecords {
 
   /** Ends the successors of an expired session: it may be found there until they have ended. */
   async #noteEnd({ storageKey, version }: StoredSession, deadline: Deadline): Promise<void> {
-    await this.endSuccessors(refOf(storageKey), "ended", deadline).catch(throwUnknown);
+    await this.endSuccessors(refOf(storageKey), "ended", deadline, "moved").catch(throwUnknown);
     await this.#writer.unlist(storageKey, version.record, deadline);
   }
 }

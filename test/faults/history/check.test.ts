@@ -239,6 +239,74 @@ test("two logins may join in one new session, and one that comes too late may be
   expectNothing(check([first, joined, begun], { A: undefined, B: look({ user: "7" }), C: BEGUN }));
 });
 
+test("a revocation of a later key may end the session that a login with the first key has begun or joined", () => {
+  const first = operation("l", "login", 10, { user: "7", newKey: "B", saw: look({ user: "7" }) });
+  const revoke = operation("v", "revoke", 20, { key: "B", end: 60 });
+  const begun = operation("n", "login", 11, { user: "7", newKey: "C", saw: BEGUN, end: 40 });
+  expectNothing(check([first, revoke, begun], { A: undefined, B: undefined, C: undefined }));
+  expectNothing(check([first, revoke, begun], { A: undefined, B: undefined, C: BEGUN }));
+  const joined = { ...begun, saw: look({ user: "7" }), isJoined: true };
+  expectNothing(check([first, revoke, joined], { A: undefined, B: undefined, C: undefined }));
+  expectOnly(
+    check([first, begun], { A: undefined, B: look({ user: "7" }), C: undefined }),
+    "lost",
+    /the session of login n .* nothing has ended it/,
+  );
+});
+
+test("an expiry ends no session that a login has begun", () => {
+  const expiry = operation("x", "expire", 10, { end: 60 });
+  const begun = operation("n", "login", 15, { user: "7", newKey: "C", saw: BEGUN, end: 40 });
+  expectNothing(check([expiry, begun], { A: undefined, C: BEGUN }));
+  expectOnly(check([expiry, begun], { A: undefined, C: undefined }), "lost", /the session of login n/);
+});
+
+test("a revocation ends what its key has moved to, also when a login has begun a session besides", () => {
+  const first = operation("l", "login", 10, { user: "7", newKey: "B", saw: look({ user: "7" }) });
+  const begun = operation("n", "login", 11, { user: "7", newKey: "C", saw: BEGUN });
+  const cycle = operation("y", "cycleKey", 30, { key: "B", newKey: "D", saw: look({ user: "7" }) });
+  const other = operation("o", "login", 31, { key: "B", user: "7", newKey: "E", saw: BEGUN });
+  const revoke = operation("v", "revoke", 29, { key: "B", actAt: 50, end: 55 });
+  const operations = [first, begun, cycle, other, revoke];
+  const gone = { A: undefined, B: undefined, C: BEGUN, E: undefined };
+  expectNothing(check(operations, { ...gone, D: undefined }));
+  expectOnly(check(operations, { ...gone, D: look({ user: "7" }) }), "resurrected", /there at the end/);
+});
+
+test("only while a logout is under way, a read may find the copy of a login that it has stopped", () => {
+  const write = operation("w", "append", 5);
+  const joined = operation("j", "login", 12, {
+    user: "7",
+    newKey: "B",
+    saw: look({ user: "7" }),
+    isJoined: true,
+  });
+  const read = operation("r", "read", 20, { key: "B", saw: look({ user: "7" }) });
+  const logout = operation("o", "logout", 11, { end: 50 });
+  expectNothing(check([write, joined, read, logout], { A: undefined, B: undefined }));
+  const { lost } = check([write, joined, read], { A: undefined, B: look({ user: "7" }) });
+  expect(lost).toContainEqual(expect.stringMatching(/append w .* is missing in read r/));
+});
+
+test("of two logins that carried the same session over, one has joined the copy of a third one", () => {
+  const joined = operation("j", "login", 10, {
+    user: "7",
+    newKey: "B",
+    saw: look({ user: "7" }),
+    isJoined: true,
+    end: 40,
+  });
+  const moved = operation("m", "login", 12, { user: "7", newKey: "C", saw: look({ user: "7" }) });
+  const logout = operation("o", "logout", 13, { end: 50 });
+  expectNothing(check([joined, moved, logout], { A: undefined, B: undefined, C: undefined }));
+  const both = check([{ ...joined, isJoined: false }, moved, logout], {
+    A: undefined,
+    B: undefined,
+    C: undefined,
+  });
+  expectOnly(both, "resurrected", /has carried over what was carried over before/);
+});
+
 test("a login that joins one whose answer got lost shows what that one has carried over, from another key", () => {
   const first = operation("f", "login", 10, { user: "7", newKey: "B", saw: look({ user: "7" }) });
   const write = operation("w", "append", 20, { key: "B" });

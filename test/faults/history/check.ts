@@ -62,8 +62,6 @@ interface Look {
   readonly saw: Sight;
   readonly start: number;
   readonly end: number;
-  /** Whether it is what a login or a new key has carried over. */
-  readonly isMove: boolean;
 }
 
 function sightsOf(model: SessionModel, { operations, final }: History): Look[] {
@@ -75,17 +73,17 @@ function sightsOf(model: SessionModel, { operations, final }: History): Look[] {
     if (saw === undefined || key === undefined || (newKey !== undefined && saw.lineage === undefined))
       continue;
     if (isOfStranger(model, key)) continue;
-    looks.push({ what: describe(operation), key, saw, start: actAt, end, isMove: newKey !== undefined });
+    looks.push({ what: describe(operation), key, saw, start: actAt, end });
   }
   for (const [key, saw] of final)
-    if (saw && !isOfStranger(model, key))
-      looks.push({ what: "the end", key, saw, isMove: false, ...AT_THE_END });
+    if (saw && !isOfStranger(model, key)) looks.push({ what: "the end", key, saw, ...AT_THE_END });
   return looks;
 }
 
 /**
  * Whether a logout or a revocation is under way: a login or a new key may be told to have come about, and is
- * ended with it.
+ * ended with it. Until then, the session may be the copy of a login that was about to begin, without later
+ * writes to the old key.
  */
 function isBeingEnded(model: SessionModel, { key, start, end }: Look): boolean {
   const isEnd = ({ kind }: Operation) => ENDS.has(kind) || kind === "revokeUser";
@@ -99,7 +97,7 @@ function isOfStranger(model: SessionModel, key: string): boolean {
 }
 
 function missing(model: SessionModel, look: Look): string[] {
-  if (look.isMove && isBeingEnded(model, look)) return [];
+  if (isBeingEnded(model, look)) return [];
   const due = model
     .writes(look.key)
     .filter((write) => write.ending === "ok" && write.end < look.start && !isHalfEnded(model, write, look));
@@ -273,9 +271,11 @@ function forks(model: SessionModel): string[] {
     const before = model.previous(key);
     if (before === undefined) continue;
     const previous = model.strandOf(before);
-    if (maker.isJoined !== true && next.has(previous))
+    const hasCarried = maker.isJoined !== true;
+    if (hasCarried && next.has(previous))
       found.push(`${describe(maker)} has carried over what was carried over before`);
-    next.add(previous);
+    // A copy that another login was about to give up may have been joined.
+    if (hasCarried || model.joinedBy(maker)) next.add(previous);
   }
   return found;
 }

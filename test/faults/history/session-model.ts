@@ -109,7 +109,7 @@ export class SessionModel {
   previous(key: string): string | undefined {
     const maker = this.makerOf(key);
     if (maker?.saw?.lineage === undefined || maker.key === undefined) return undefined;
-    const from = this.#joinedBy(maker)?.key ?? maker.key;
+    const from = this.joinedBy(maker)?.key ?? maker.key;
     // A login that has joined another one, of which nothing is known, may come with the key that it leads to.
     return this.strandOf(from) === this.strandOf(key) ? undefined : from;
   }
@@ -118,7 +118,7 @@ export class SessionModel {
    * The login that another one has joined, and whose own answer got lost: it has made the session, from a key
    * that the other one need not have come with.
    */
-  #joinedBy(joining: Operation): Operation | undefined {
+  joinedBy(joining: Operation): Operation | undefined {
     if (joining.isJoined !== true) return undefined;
     const lost = [...this.operations.values()].filter(
       ({ kind, ending, user, visitor, start }) =>
@@ -235,8 +235,11 @@ export class SessionModel {
       for (const from of this.#origins.get(at) ?? []) {
         if (visited.has(from)) continue;
         visited.add(from);
-        const carries = isCarried && this.#isCarriedOver(from, at) && !this.#isLeftBehind(from);
-        for (const by of this.on(from)) {
+        const carries = isCarried && this.#isCarriedOver(from, at);
+        // A login that has begun a session is remembered at the last key that the old one leads to, and
+        // one that has joined another has followed the old one as far.
+        const leading = carries && maker?.isJoined !== true ? [from] : this.#descendantsOf(from);
+        for (const by of [...leading].flatMap((each) => this.on(each))) {
           if (!ENDS.has(by.kind) || !mayHaveHappened(by.ending) || maker === undefined) continue;
           if (by.ending === "ok" && by.end < maker.start) continue;
           const isRemembered = by.actAt - (this.makers.get(from)?.start ?? 0) < REMEMBERED_FOR;
@@ -249,14 +252,13 @@ export class SessionModel {
     return found;
   }
 
-  /**
-   * Whether another login may have found the session gone and begun one of its own: the old key leads to that
-   * then. The one that it led to before ends by itself, and is on its user's list.
-   */
-  #isLeftBehind(strand: string): boolean {
-    return this.on(strand).some(
-      ({ kind, ending, saw }) => kind === "login" && mayHaveHappened(ending) && saw?.lineage === undefined,
-    );
+  /** This session, and those that it has led to over any number of logins and new keys. */
+  #descendantsOf(strand: string): ReadonlySet<string> {
+    const found = new Set([strand]);
+    for (const from of found) {
+      for (const [to, origins] of this.#origins) if (origins.has(from)) found.add(to);
+    }
+    return found;
   }
 
   #isCarriedOver(from: string, to: string): boolean {
