@@ -1,0 +1,138 @@
+import { createRequire } from "node:module";
+import { RedisStore } from "connect-redis";
+import session from "sojourn/integrations/express-session";
+import { describe, expect, onTestFinished } from "vitest";
+import { redisTest as test } from "../../support/fixtures/redis.ts";
+import { describeWithRedis, type RedisServer } from "../../support/redis-server.ts";
+import { makeShop } from "./shop.mjs";
+import { serve, Visitor } from "./visitor.ts";
+
+/** The middleware that the import line of the application had before. */
+const before = createRequire(import.meta.url)("express-session") as unknown;
+
+const KINDS = [
+  ["express-session", before],
+  ["Sojourn", session],
+] as const;
+
+async function openStore(server: RedisServer) {
+  const client = await server.client();
+  onTestFinished(() => client.destroy());
+  await client.flushAll();
+  return { client, store: new RedisStore({ client: client as never }) };
+}
+
+describeWithRedis("an application with express-session, connect-redis, Passport and connect-flash", () => {
+  describe.each(KINDS)("on %s", (_name, middleware) => {
+    test("logs in and out, keeps the cart, and flashes a message once", async ({ server }) => {
+      const { store } = await openStore(server);
+      const origin = await serve(makeShop(middleware, store));
+      const visitor = new Visitor();
+      await visitor.post(origin, "/cart/tea");
+      const first = visitor.cookie;
+      expect(await visitor.logIn(origin, "eve")).toMatchObject({ status: 302 });
+      expect(await visitor.home(origin)).toStrictEqual({ cart: { tea: 1 }, flash: ["No such user."] });
+      expect(await visitor.home(origin)).toMatchObject({ flash: [] });
+      expect(await visitor.logIn(origin)).toMatchObject({ status: 200, body: "in" });
+      expect(visitor.cookie).not.toBe(first);
+      expect(await visitor.home(origin)).toStrictEqual({ user: "ann", cart: { tea: 1 }, flash: [] });
+      await visitor.post(origin, "/logout");
+      expect(await visitor.home(origin)).toStrictEqual({ cart: {}, flash: [] });
+    });
+  });
+
+  describe("what was lost before", () => {
+    test.for(KINDS)("20 parallel writes: %s", async ([name, middleware], { server }) => {
+      const { store } = await openStore(server);
+      const origin = await serve(makeShop(middleware, store));
+      const visitor = new Visitor();
+      await visitor.logIn(origin);
+      const items = Array.from({ length: 20 }, (_, item) => `item${item}`);
+      await Promise.all(
+        items.map((item) => new Visitor(visitor.cookie).post(origin, `/slow/${item}?ms=200`)),
+      );
+      const { cart } = (await visitor.home(origin)) as { cart: object };
+      if (name === "Sojourn") expect(Object.keys(cart).toSorted()).toStrictEqual(items.toSorted());
+      else expect(Object.keys(cart).length).toBeLessThan(20);
+    });
+
+    test.for(KINDS)(
+      "a slow write brings no ended session back: %s",
+      async ([name, middleware], { server }) => {
+        const { store, client } = await openStore(server);
+        const origin = await serve(makeShop(middleware, store));
+        const visitor = new Visitor();
+        await visitor.logIn(origin);
+        const slow = new Visitor(visitor.cookie).post(origin, "/slow/tea?ms=300");
+        await expect.poll(async () => (await visitor.post(origin, "/forget")).body).toBe("gone");
+        const late = await slow;
+        const isBack = (await client.keys("sess:*")).length > 0;
+        if (name === "Sojourn") expect(late).toMatchObject({ status: 400, body: "ERR_SESSION_INTERRUPTED" });
+        expect(isBack).toBe(name !== "Sojourn");
+      },
+    );
+
+    test.for(KINDS)("no cookie without a record: %s", async ([name, middleware], { server }) => {
+      const { store, client } = await openStore(server);
+      const origin = await serve(makeShop(middleware, store));
+      await client.configSet("maxmemory", "1");
+      onTestFinished(async () => void (await client.configSet("maxmemory", "0")));
+      const page = await new Visitor().post(origin, "/cart/tea");
+      if (name === "Sojourn") expect(page).toMatchObject({ status: 500, setCookie: undefined });
+      else expect(page).toMatchObject({ status: 200, setCookie: expect.stringMatching(/^connect\.sid=/) });
+    });
+
+    test.for(KINDS)("a late request takes no login away: %s", async ([name, middleware], { server }) => {
+      const { store } = await openStore(server);
+      const [origin, other] = [
+        await serve(makeShop(middleware, store)),
+        await serve(makeShop(middleware, store)),
+      ];
+      const visitor = new Visitor();
+      await visitor.post(origin, "/cart/tea");
+      const late = new Visitor(visitor.cookie);
+      await visitor.logIn(origin);
+      const read = await new Visitor(late.cookie).get(other);
+      const write = await new Visitor(late.cookie).post(other, "/view");
+      // connect-flash has begun a session for what is an old page of a visitor who is logged in.
+      const stolen = expect.stringMatching(/^connect\.sid=/);
+      const isSafe = name === "Sojourn";
+      expect(read).toMatchObject({ status: 200, setCookie: isSafe ? undefined : stolen });
+      expect(write).toMatchObject({ status: isSafe ? 400 : 200, setCookie: isSafe ? undefined : stolen });
+      // A visitor whose login's response got lost logs in again.
+      expect(await late.logIn(other)).toMatchObject({ status: 200, body: "in" });
+      expect(await late.home(other)).toMatchObject({ user: "ann" });
+    });
+  });
+
+  test("a rolling restart to Sojourn and back: no visitor notices, and no write is lost", async ({
+    server,
+  }) => {
+    const { store } = await openStore(server);
+    const [old, ours] = [() => serve(makeShop(before, store)), () => serve(makeShop(session, store))];
+    const servers = [await old(), await old()];
+    let isOver = false;
+    const visit = async (number: number): Promise<number> => {
+      const visitor = new Visitor();
+      await visitor.logIn(servers[0] ?? "");
+      let visits = 0;
+      while (!isOver) {
+        const origin = servers[(visits + number) % 2] ?? "";
+        expect(await visitor.post(origin, `/cart/item${visits++}`)).toMatchObject({ status: 200 });
+        const page = (await visitor.home(servers[visits % 2] ?? "")) as { user: string; cart: object };
+        expect(page.user).toBe("ann");
+        expect(Object.keys(page.cart)).toHaveLength(visits);
+      }
+      return visits;
+    };
+    const visitors = Array.from({ length: 8 }, (_, number) => visit(number));
+    for (const start of [ours, ours, old, old]) {
+      await new Promise((resolve) => setTimeout(resolve, 200));
+      servers.shift();
+      servers.push(await start());
+    }
+    isOver = true;
+    const visits = await Promise.all(visitors);
+    expect(Math.min(...visits)).toBeGreaterThan(4);
+  });
+});
