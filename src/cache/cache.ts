@@ -21,6 +21,7 @@ import { type Peek, Reads } from "./operations/reads.ts";
 import type { ValuesByKey } from "./operations/values.ts";
 import { Writes } from "./operations/writes.ts";
 import { NO_OPTIONS } from "./options/cache-calls.ts";
+import { CacheRecords } from "./records.ts";
 import type {
   ClearOptions,
   ConditionalSetOptions,
@@ -86,6 +87,11 @@ export class Cache {
   /** @internal For rate limits. */
   get counters(): Counters {
     return new Counters(this.#core);
+  }
+
+  /** @internal For integrations that keep records of their own. */
+  recordsFor(feature: string): CacheRecords {
+    return new CacheRecords(this.#core, feature);
   }
 
   /** @internal */

@@ -2,6 +2,7 @@
 import { adapterMutants } from "./adapters.mjs";
 import { cacheMutants } from "./cache.mjs";
 import { codecMutants } from "./codec.mjs";
+import { integrationMutants } from "./integrations.mjs";
 import { redisMutants } from "./redis.mjs";
 import { sessionMutants } from "./session.mjs";
 import { storeMutants } from "./stores.mjs";
@@ -11,6 +12,7 @@ export const mutants = [
   ...adapterMutants,
   ...cacheMutants,
   ...codecMutants,
+  ...integrationMutants,
   ...redisMutants,
   ...sessionMutants,
   ...storeMutants,

@@ -177,6 +177,14 @@ describe("the packed tarball, installed in an empty application", () => {
     expect(Number(await runScript(application, file))).toBeGreaterThan(0);
   });
 
+  test("what takes the place of express-session is a function for require, with its classes", async () => {
+    const script =
+      'const session = require("sojourn/integrations/express-session");\n' +
+      "console.log(typeof session({ secret: 'a' }), typeof session.Store);\n";
+    await writeFiles(application, { "express-session.cjs": script });
+    expect(await runScript(application, "express-session.cjs")).toBe("function function\n");
+  });
+
   test("its command runs", async () => {
     const command = join(application, "node_modules", ".bin", "sojourn");
     const { status, output } = await run(command, ["--help"], { cwd: application });

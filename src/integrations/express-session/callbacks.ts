@@ -1,9 +1,20 @@
 import type { Callback, ResultCallback } from "./types.ts";
 
-/** Tells a callback how a promise has settled, outside of the promise: what it throws is uncaught. */
-export function answer(promise: Promise<unknown>, callback: Callback): void {
+/**
+ * Tells a callback how a promise has settled, outside of the promise: what it throws is uncaught. As
+ * in express-session, a call without a callback may fail.
+ */
+export function answer(promise: Promise<unknown>, callback: Callback = () => {}): void {
   promise.then(
     () => setImmediate(callback),
+    (error: unknown) => setImmediate(callback, error),
+  );
+}
+
+/** {@link answer} with the result. */
+export function answerWith<Result>(promise: Promise<Result | null>, callback: ResultCallback<Result>): void {
+  promise.then(
+    (result) => setImmediate(callback, null, result),
     (error: unknown) => setImmediate(callback, error),
   );
 }

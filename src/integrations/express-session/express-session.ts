@@ -3,13 +3,15 @@ import { LRUCache } from "lru-cache";
 import { holdResponse } from "../../adapters/node/response-hold.ts";
 import { ConnectRedisRecords, isConnectRedis } from "./connect-redis-records.ts";
 import { Cookie } from "./cookie.ts";
+import { ExpressSessionStore } from "./express-session-store.ts";
 import { MemoryStore } from "./memory-store.ts";
 import { PlainRecords } from "./plain-records.ts";
 import { newSessionId, readSessionId } from "./session-id.ts";
 import { Session } from "./session.ts";
 import { isSecure, type SharedParts, TrackedSession } from "./tracked-session.ts";
 import { track } from "./trackers.ts";
-import type { ExpressSessionOptions, SessionMiddleware, SessionRequest } from "./types.ts";
+import type { SessionRecords } from "./session-records.ts";
+import type { ExpressSessionOptions, SessionMiddleware, SessionRequest, SessionStoreLike } from "./types.ts";
 
 /** Maximum number of sessions whose last extension is remembered. About 150 bytes each. */
 const MAX_TOUCHES = 100_000;
@@ -38,7 +40,7 @@ export function expressSession(options: ExpressSessionOptions = {}): SessionMidd
   const cookieOf = typeof cookie === "function" ? cookie : () => cookie;
   const shared: SharedParts = {
     store,
-    records: isConnectRedis(store) ? new ConnectRedisRecords(store) : new PlainRecords(store),
+    records: recordsOf(store),
     name: options.name ?? options.key ?? "connect.sid",
     proxy,
     resave: options.resave ?? true,
@@ -62,7 +64,8 @@ export function expressSession(options: ExpressSessionOptions = {}): SessionMidd
   store.on("disconnect", () => (isReady = false));
   store.on("connect", () => (isReady = true));
 
-  return (request, response, next) => {
+  return (message, response, next) => {
+    const request: SessionRequest = message;
     if (request.session || !isReady || !isInPath(request, cookieOf(request).path)) return next();
     const known = secrets ?? (request.secret === undefined ? undefined : [request.secret]);
     if (known === undefined) return next(new Error("secret option required for sessions"));
@@ -81,6 +84,12 @@ export function expressSession(options: ExpressSessionOptions = {}): SessionMidd
       (error: unknown) => setImmediate(next, error),
     );
   };
+}
+
+/** Returns the records of a store: compared and set where the store can do so. */
+function recordsOf(store: SessionStoreLike): SessionRecords {
+  if (store instanceof ExpressSessionStore) return store.records;
+  return isConnectRedis(store) ? new ConnectRedisRecords(store) : new PlainRecords(store);
 }
 
 function isResponse(response: Partial<ServerResponse>): boolean {

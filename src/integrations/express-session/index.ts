@@ -2,12 +2,27 @@ import { Cookie } from "./cookie.ts";
 import { expressSession } from "./express-session.ts";
 import { MemoryStore } from "./memory-store.ts";
 import { Session } from "./session.ts";
-import { Store } from "./store.ts";
+import { Store, type StoreConstructor } from "./store.ts";
+import type { ExpressSessionOptions, SessionMiddleware } from "./types.ts";
 
-const session = Object.assign(expressSession, { Store, MemoryStore, Session, Cookie });
+/** express-session's export: the middleware's factory, with the classes as its members. */
+export interface ExpressSession {
+  (options?: ExpressSessionOptions): SessionMiddleware;
+  readonly Store: StoreConstructor;
+  readonly MemoryStore: typeof MemoryStore;
+  readonly Session: typeof Session;
+  readonly Cookie: typeof Cookie;
+}
+
+const session: ExpressSession = Object.assign(expressSession, { Store, MemoryStore, Session, Cookie });
 
 export default session;
 export { session as "module.exports", expressSession, Cookie, MemoryStore, Session, Store };
+export {
+  ExpressSessionStore,
+  expressSessionStore,
+  type ExpressSessionStoreOptions,
+} from "./express-session-store.ts";
 export type { CookieOptions } from "./cookie.ts";
 export type {
   ExpressSessionOptions,

@@ -18,7 +18,7 @@ export interface Store extends EventEmitter, Omit<SessionStoreLike, "on" | "gene
 }
 
 /** Constructor of {@link Store}, with which `class` and `util.inherits` both make subclasses. */
-interface StoreConstructor {
+export interface StoreConstructor {
   new (): EventEmitter & Pick<Store, "generate" | "regenerate" | "load" | "createSession">;
   readonly prototype: Store;
 }
@@ -52,7 +52,7 @@ const METHODS: ThisType<Store> & Pick<Store, "regenerate" | "load" | "createSess
 Object.setPrototypeOf(StoreBase.prototype, EventEmitter.prototype);
 Object.assign(StoreBase.prototype as object, METHODS);
 
-export const Store = StoreBase as unknown as StoreConstructor;
+export const Store: StoreConstructor = StoreBase as unknown as StoreConstructor;
 
 /** {@link Store.createSession}, also for stores that are made on another base. */
 export function createSession(request: SessionRequest, data: SessionData): RequestSession {

@@ -40,7 +40,7 @@ const NO_COOKIES: HeaderEdits = { setCookie: [], varyCookie: false };
 /** The session of one request: its record, whether it was changed, and its cookie. */
 export class TrackedSession implements SessionTracker, SessionScope, ResponseHook {
   readonly isUsed = true;
-  readonly scope = this;
+  readonly scope: SessionScope = this;
   readonly #request: SessionRequest;
   readonly #next: (error?: unknown) => void;
   readonly #shared: SharedParts;
@@ -54,6 +54,8 @@ export class TrackedSession implements SessionTracker, SessionScope, ResponseHoo
   #base: Base | undefined;
   /** The request came with the id of a session that has got another one a moment ago. */
   #isLate = false;
+  /** The session is not saved: an error response takes the place of this one. */
+  #hasFailed = false;
   #hasTouched = false;
   #hasExtended = false;
 
@@ -134,7 +136,17 @@ export class TrackedSession implements SessionTracker, SessionScope, ResponseHoo
     }
   }
 
-  finish({ headersSent }: ResponseStart): Promise<void> | undefined {
+  finish(start: ResponseStart): Promise<void> | undefined {
+    this.#hasFailed = true;
+    const finishing = this.#finish(start);
+    if (finishing === undefined) {
+      this.#hasFailed = false;
+      return undefined;
+    }
+    return finishing.then(() => void (this.#hasFailed = false));
+  }
+
+  #finish({ headersSent }: ResponseStart): Promise<void> | undefined {
     const { session, sessionID } = this.#request;
     const { unset, store } = this.#shared;
     if (session === undefined || session === null) {
@@ -152,8 +164,7 @@ export class TrackedSession implements SessionTracker, SessionScope, ResponseHoo
   headers(): HeaderEdits {
     const { session, sessionID } = this.#request;
     if (!session || typeof sessionID !== "string" || this.#isLate) return NO_COOKIES;
-    // The save has failed, and an error response takes the place of this one.
-    if (this.#mustSave(session) || !this.#mustSetCookie(session)) return NO_COOKIES;
+    if (this.#hasFailed || !this.#mustSetCookie(session)) return NO_COOKIES;
     if (session.cookie.secure && !isSecure(this.#request, this.#shared.proxy)) return NO_COOKIES;
     const value = `s:${sign(sessionID, this.#secrets[0] ?? "")}`;
     return { setCookie: [session.cookie.serialize(this.#shared.name, value)], varyCookie: false };

@@ -92,8 +92,9 @@ export interface ExpressSessionOptions {
   readonly deadline?: Milliseconds | undefined;
 }
 
+/** Middleware of Express, Connect and their like. */
 export type SessionMiddleware = (
-  request: SessionRequest,
+  request: IncomingMessage,
   response: ServerResponse,
   next: (error?: unknown) => void,
 ) => void;

@@ -1,0 +1,76 @@
+import type { Clock, Milliseconds } from "../core/clock.ts";
+import type { Deadline } from "../core/deadlines.ts";
+import type { CacheCore } from "./cache-core.ts";
+import { requireCapability } from "./requirements.ts";
+
+/**
+ * @internal Texts of integrations that replace them only if nobody else has: entries of a cache, as
+ * they are stored. They count neither as hits nor as misses, and failures are thrown whatever
+ * `onStoreError` says.
+ */
+export class CacheRecords {
+  readonly #core: CacheCore;
+
+  /** @throws {ImproperlyConfigured} When the store cannot compare and set. */
+  constructor(core: CacheCore, feature: string) {
+    requireCapability(core.strictStore, "compareAndSet", feature, core.path);
+    this.#core = core;
+  }
+
+  get clock(): Clock {
+    return this.#core.clock;
+  }
+
+  newDeadline(): Deadline {
+    return this.#core.newDeadline();
+  }
+
+  async read(key: string, deadline = this.newDeadline()): Promise<string | undefined> {
+    return (await this.#core.strictStore.get(await this.#at(key, deadline), deadline))?.toString();
+  }
+
+  /**
+   * Replaces a text if it is still the expected one.
+   *
+   * @param expected `undefined`: if there is none.
+   * @returns Whether it was the expected one.
+   */
+  async replace(
+    key: string,
+    expected: string | undefined,
+    text: string,
+    ttl: Milliseconds | null,
+    deadline = this.newDeadline(),
+  ): Promise<boolean> {
+    const { strictStore } = this.#core;
+    const at = await this.#at(key, deadline);
+    return expected === undefined
+      ? strictStore.set({ key: at, value: text, ttl }, "if-absent", deadline)
+      : strictStore.compareAndSet(at, expected, { value: text, ttl }, deadline);
+  }
+
+  /** Stores a text, whatever is there. */
+  async put(key: string, text: string, ttl: Milliseconds | null): Promise<void> {
+    const deadline = this.newDeadline();
+    await this.#core.strictStore.set(
+      { key: await this.#at(key, deadline), value: text, ttl },
+      "always",
+      deadline,
+    );
+  }
+
+  async delete(keys: readonly string[]): Promise<void> {
+    const deadline = this.newDeadline();
+    const version = await this.#version(deadline);
+    const at = this.#core.keys.ofMany(keys, version).map(({ storageKey }) => storageKey);
+    await this.#core.strictStore.deleteMany(at, deadline);
+  }
+
+  async #at(key: string, deadline: Deadline): Promise<string> {
+    return this.#core.keys.of(key, await this.#version(deadline)).storageKey;
+  }
+
+  async #version(deadline: Deadline): Promise<number> {
+    return this.#core.knownVersion({}) ?? this.#core.currentVersion(deadline);
+  }
+}

@@ -1,0 +1,58 @@
+// @ts-check
+
+const TESTS = [
+  "src/integrations/express-session/express-session.test.ts",
+  "test/integration/express-session/shop.test.ts",
+];
+
+/** @type {readonly import("./mutant.mjs").Mutant[]} */
+export const integrationMutants = [
+  {
+    name: "express-session-brings-back-what-has-ended",
+    file: "src/integrations/express-session/connect-redis-records.ts",
+    find: "elseif ARGV[1] ~= '' then",
+    replace: "elseif false then",
+    breaks: "A write to a session that has ended brings nothing back.",
+    tests: TESTS,
+  },
+  {
+    name: "express-session-overwrites-others",
+    file: "src/integrations/express-session/connect-redis-records.ts",
+    find: "if redis.sha1hex(stored) ~= ARGV[1] then",
+    replace: "if false then",
+    breaks: "A write merges with what other requests have changed.",
+    tests: TESTS,
+  },
+  {
+    name: "express-session-lets-late-requests-begin",
+    file: "src/integrations/express-session/tracked-session.ts",
+    find: "if (this.#isLate) return hasContent(session) ? interrupt() : undefined;",
+    replace: "",
+    breaks: "A request with a replaced id takes no login away.",
+    tests: TESTS,
+  },
+  {
+    name: "express-session-deletes-what-others-have-added",
+    file: "src/integrations/express-session/tracked-session.ts",
+    find: "(stored.text === base?.stored.text && stored.data === base.data)",
+    replace: "stored.text === base?.stored.text",
+    breaks: "A second save keeps what the first one has merged.",
+    tests: TESTS,
+  },
+  {
+    name: "express-session-names-what-is-not-stored",
+    file: "src/integrations/express-session/tracked-session.ts",
+    find: "if (this.#hasFailed || !this.#mustSetCookie(session)) return NO_COOKIES;",
+    replace: "if (!this.#mustSetCookie(session)) return NO_COOKIES;",
+    breaks: "A failed save sends no cookie.",
+    tests: TESTS,
+  },
+  {
+    name: "express-session-writes-out-of-turn",
+    file: "src/integrations/express-session/plain-records.ts",
+    find: "const turn = (this.#writes.get(sid) ?? Promise.resolve()).then(task);",
+    replace: "const turn = Promise.resolve().then(task);",
+    breaks: "The requests of a process write one after the other on any store.",
+    tests: TESTS,
+  },
+];
