@@ -107,6 +107,17 @@ test("a black hole swallows both ways, and a connection that lost bytes stays mu
   await vi.waitFor(() => expect(proxy.openSockets).toBe(0));
 });
 
+test("a connection that its client has closed before the black hole leaves nothing behind", async () => {
+  const { echo, proxy, client } = await start();
+  for (const socket of echo.sockets) socket.pause();
+  client.socket.end("last");
+  await new Promise((resolve) => setTimeout(resolve, A_WHILE));
+  proxy.conditions.blackHole = true;
+  for (const socket of echo.sockets) socket.resume();
+  await vi.waitFor(() => expect(proxy.openSockets).toBe(0));
+  expect(client.received).toBe("hello");
+});
+
 test("half-open: the server's side is closed, and the client hears nothing", async () => {
   const { echo, proxy, client } = await start();
   proxy.halfOpen();

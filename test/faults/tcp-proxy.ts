@@ -115,6 +115,7 @@ class ProxiedConnection {
   readonly #upstream: Socket;
   readonly #conditions: Conditions;
   #isMute = false;
+  #hasClientLeft = false;
 
   constructor(client: Socket, upstream: Socket, conditions: Conditions) {
     this.#client = client;
@@ -160,11 +161,13 @@ class ProxiedConnection {
   }
 
   /**
-   * Closes the other side when one side has closed, but a mute connection tells the client nothing.
+   * Closes the other side when one side has closed, but a mute connection tells the client nothing,
+   * unless it has left before.
    */
   #closeAfter(from: Socket): void {
+    this.#hasClientLeft ||= from === this.#client;
     if (!this.#isMute) return void (from === this.#client ? this.#upstream : this.#client).end();
-    if (from !== this.#client) return;
+    if (!this.#hasClientLeft) return;
     this.#client.destroy();
     this.#upstream.destroy();
   }
