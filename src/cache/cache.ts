@@ -90,8 +90,8 @@ export class Cache {
   }
 
   /** @internal For integrations that keep records of their own. */
-  recordsFor(feature: string): CacheRecords {
-    return new CacheRecords(this.#core, feature);
+  get records(): CacheRecords {
+    return new CacheRecords(this.#core);
   }
 
   /** @internal */

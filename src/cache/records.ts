@@ -12,8 +12,8 @@ export class CacheRecords {
   readonly #core: CacheCore;
 
   /** @throws {ImproperlyConfigured} When the store cannot compare and set. */
-  constructor(core: CacheCore, feature: string) {
-    requireCapability(core.strictStore, "compareAndSet", feature, core.path);
+  constructor(core: CacheCore) {
+    requireCapability(core.strictStore, "compareAndSet", "a store of sessions", core.path);
     this.#core = core;
   }
 

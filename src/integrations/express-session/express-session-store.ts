@@ -53,7 +53,7 @@ export function expressSessionStore(
   cache: Cache,
   options: ExpressSessionStoreOptions = {},
 ): ExpressSessionStore {
-  if (typeof (cache as Partial<Cache> | undefined)?.recordsFor !== "function")
+  if (typeof cache !== "object" || cache === null || !("records" in cache))
     throw new CacheUsageError(
       `expressSessionStore() expected a cache, such as caches.default, got ${describeKind(cache)}.`,
     );
@@ -73,8 +73,7 @@ export class ExpressSessionStore extends Store {
     super();
     this.#cache = cache;
     this.#prefix = prefix;
-    const records = cache.recordsFor("a session store of express-session");
-    this.records = new CacheSessionRecords(records, prefix, toMilliseconds(timeout) ?? DAY);
+    this.records = new CacheSessionRecords(cache.records, prefix, toMilliseconds(timeout) ?? DAY);
   }
 
   get(sid: string, callback: ResultCallback<SessionData>): void {
