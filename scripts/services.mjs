@@ -84,6 +84,11 @@ export const services = [
     projects: ["engines", "integration", "interop", "faults"],
   },
   {
+    name: "memcached",
+    tools: [{ commands: ["memcached"], aptPackages: ["memcached"] }],
+    projects: ["engines", "integration", "interop", "faults"],
+  },
+  {
     name: "pgbouncer",
     tools: [{ commands: ["pgbouncer"], isDatabase: true, aptPackages: ["pgbouncer"] }],
     projects: ["engines"],

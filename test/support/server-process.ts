@@ -16,7 +16,7 @@ export async function untilReady(
   expected: string,
   stream: ChildProcess["stderr"] = child.stderr,
 ): Promise<void> {
-  running.add(child);
+  tracked(child);
   let output = "";
   await new Promise<void>((resolve, reject) => {
     child.once("error", reject);
@@ -26,6 +26,12 @@ export async function untilReady(
       if (output.includes(expected)) resolve();
     });
   });
+}
+
+/** Ends a server together with the tests. @returns The server. */
+export function tracked(child: ChildProcess): ChildProcess {
+  running.add(child);
+  return child;
 }
 
 /** Ends a server by a signal, and waits until it has ended. */

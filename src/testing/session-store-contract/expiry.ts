@@ -7,6 +7,7 @@ import {
   A_ETAG,
   A_RECORD,
   assertAbsent,
+  assertListed,
   assertNotSent,
   B_ETAG,
   B_RECORD,
@@ -86,11 +87,17 @@ export const EXPIRY: ContractTests = {
     assert.equal(await store.read(other, later()), undefined);
   },
 
-  async "an expired record looks like an unknown one to every method"({ store, key, expire, shortTtl }) {
+  async "an expired record looks like an unknown one to every method"({
+    store,
+    hasScan,
+    key,
+    expire,
+    shortTtl,
+  }) {
     await store.create(key, A_RECORD, shortTtl, later());
     await expire();
     await assertAbsent(store, key);
-    assert.deepEqual(await collectKeys(store), []);
+    await assertListed({ store, hasScan }, []);
   },
 
   async "the key of an expired record can be created again"({ store, key, expire, shortTtl }) {
@@ -120,7 +127,7 @@ export const EXPIRY: ContractTests = {
     await assertAbsent(store, key);
   },
 
-  async "a time to live of any length is accepted, and the record lives"({ store, key }) {
+  async "a time to live of any length is accepted, and the record lives"({ store, hasScan, key }) {
     for (const ttl of [MAX_OF_PYTHON, Number.MAX_SAFE_INTEGER, Number.MAX_VALUE]) {
       const fresh = newSessionKey();
       assert.deepEqual(await store.create(fresh, A_RECORD, ttl, later()), { status: "created" });
@@ -131,15 +138,15 @@ export const EXPIRY: ContractTests = {
       if (store.readWithTtl) assert.ok(((await store.readWithTtl(fresh, later()))?.ttl ?? 0) > LONG_TTL);
     }
     await store.create(key, A_RECORD, LONG_TTL, later());
-    assert.ok((await collectKeys(store)).includes(key));
+    if (hasScan) assert.ok((await collectKeys(store)).includes(key));
   },
 
-  async "clearExpired leaves live records"({ store, key, expire, shortTtl }) {
+  async "clearExpired leaves live records"({ store, hasScan, key, expire, shortTtl }) {
     await store.create(key, A_RECORD, LONG_TTL, later());
     await store.create(newSessionKey(), A_RECORD, shortTtl, later());
     await expire();
     assert.ok((await store.clearExpired(later)) >= 0);
-    assert.deepEqual(await collectKeys(store), [key]);
+    await assertListed({ store, hasScan }, [key]);
   },
 
   async "clearExpired reports its progress: never less than before, and finally its result"({
@@ -174,7 +181,11 @@ export const EXPIRY: ContractTests = {
     assert.equal(await store.read(key, later()), A_RECORD);
   },
 
-  async "a deadline that has passed: every method fails as not sent, and nothing is written"({ store, key }) {
+  async "a deadline that has passed: every method fails as not sent, and nothing is written"({
+    store,
+    hasScan,
+    key,
+  }) {
     await store.create(key, A_RECORD, LONG_TTL, later());
     const fresh = newSessionKey();
     const passed = new Deadline(0);
@@ -185,7 +196,7 @@ export const EXPIRY: ContractTests = {
     await assertNotSent(store.delete(key, passed));
     await assertNotSent(store.deleteIfMatch(key, A_ETAG, passed));
     await assertNotSent(store.ping(passed));
-    await assertNotSent(collectKeys(store, () => passed));
+    if (hasScan) await assertNotSent(collectKeys(store, () => passed));
     assert.equal(await store.read(key, later()), A_RECORD);
     assert.equal(await store.read(fresh, later()), undefined);
   },

@@ -9,7 +9,7 @@ import { CONCURRENCY } from "./concurrency.ts";
 import { CONDITIONAL_WRITES } from "./conditional-writes.ts";
 import { EXPIRY, READ_WITH_TTL } from "./expiry.ts";
 import { RECORDS } from "./records.ts";
-import { SCAN } from "./scan.ts";
+import { SCAN, withoutScan } from "./scan.ts";
 import type { ContractContext, ContractTest, ContractTests } from "./support.ts";
 import { TOMBSTONES, withoutTombstones } from "./tombstones.ts";
 import { USERS } from "./users.ts";
@@ -44,6 +44,8 @@ export interface SessionStoreSuiteOptions {
   readonly noUsers?: string;
   /** Reason for having no tombstones: one test of their absence then replaces those about them. */
   readonly noTombstones?: string;
+  /** Reason for listing no keys: one test that `scan` is refused then replaces those about it. */
+  readonly noScan?: string;
   /**
    * Whether the store has `readWithTtl`. If not, one test that it has none replaces the one about
    * it.
@@ -74,11 +76,11 @@ const RECORD_TESTS: ContractTests = {
   ...CONDITIONAL_WRITES,
   ...EXPIRY,
   ...CONCURRENCY,
-  ...SCAN,
 };
 
 const CONTRACT: ContractTests = {
   ...RECORD_TESTS,
+  ...SCAN,
   ...READ_WITH_TTL,
   ...USERS,
   ...TOMBSTONES,
@@ -92,9 +94,10 @@ const NO_READ_WITH_TTL: ContractTests = {
 };
 
 function contractOf(options: SessionStoreSuiteOptions): ContractTests {
-  const { noUsers, noTombstones, hasReadWithTtl = false, hasWatch = false } = options;
+  const { noUsers, noTombstones, noScan, hasReadWithTtl = false, hasWatch = false } = options;
   return {
     ...RECORD_TESTS,
+    ...(noScan === undefined ? SCAN : withoutScan(noScan)),
     ...(hasReadWithTtl ? READ_WITH_TTL : NO_READ_WITH_TTL),
     ...(hasWatch ? WATCHES : NO_WATCHES),
     ...(noUsers === undefined ? USERS : withoutIndex(noUsers)),
@@ -166,7 +169,7 @@ async function runWithStore(options: SessionStoreSuiteOptions, run: ContractTest
   await whileAlive(options.shortTtl ?? 400, async (life) => {
     const { store, advance = sleepFor, close } = await options.open();
     try {
-      await run(contextOf(store, life, advance));
+      await run(contextOf(store, life, advance, options.noScan === undefined));
     } finally {
       await store.close();
       await close?.();
@@ -178,9 +181,11 @@ function contextOf(
   store: SessionStore,
   life: ShortLife,
   advance: (span: Milliseconds) => unknown,
+  hasScan: boolean,
 ): ContractContext {
   return {
     store,
+    hasScan,
     key: newSessionKey(),
     get shortTtl() {
       return life.ttl;

@@ -33,3 +33,13 @@ export const SCAN: ContractTests = {
     assert.equal(staying.filter((key) => !seen.has(key)).length, 0);
   },
 };
+
+/** One test for a store that cannot list its keys. */
+export function withoutScan(reason: string): ContractTests {
+  return {
+    async [`lists no keys (${reason}), and says so`]({ store }) {
+      await createMany(store, 1);
+      await assert.rejects(collectKeys(store), { code: "ERR_SESSION_USAGE" });
+    },
+  };
+}

@@ -15,6 +15,8 @@ export interface ContractContext {
   /** Time to live of records that {@link expire} lets expire. */
   readonly shortTtl: Milliseconds;
   readonly expire: () => Promise<void>;
+  /** Whether the store can list its keys. */
+  readonly hasScan: boolean;
 }
 
 /** One guarantee of the contract. */
@@ -34,6 +36,14 @@ export const B_ETAG: Etag = { start: -43, text: B_RECORD.slice(-43) };
 
 /** Returns a deadline that no test reaches. */
 export const later = (): Deadline => new Deadline(30_000);
+
+/** Asserts that a store which can list its keys lists these, and no other. */
+export async function assertListed(
+  { store, hasScan }: Pick<ContractContext, "store" | "hasScan">,
+  keys: readonly SessionKey[],
+): Promise<void> {
+  if (hasScan) assert.deepEqual((await collectKeys(store)).toSorted(), keys.toSorted());
+}
 
 /** Asserts that no method sees a record under the key. */
 export async function assertAbsent(store: SessionStore, key: SessionKey): Promise<void> {

@@ -6,6 +6,7 @@ import type { SessionStore } from "../../stores/session-store.ts";
 import type { SessionTombstones } from "../../stores/session-tombstones.ts";
 import {
   A_RECORD,
+  assertListed,
   assertNotSent,
   collectKeys,
   type ContractTests,
@@ -158,6 +159,7 @@ export const TOMBSTONES: ContractTests = {
 
   async "a tombstone is not a record: it does not replace one, and scan and the index ignore it"({
     store,
+    hasScan,
     key,
   }) {
     const tombstones = tombstonesOf(store);
@@ -166,10 +168,10 @@ export const TOMBSTONES: ContractTests = {
     assert.equal(await store.read(key, later()), undefined);
     assert.equal(await store.delete(key, later()), false);
     assert.equal(await tombstones.read(key, later()), "moved");
-    assert.deepEqual(await collectKeys(store), []);
+    await assertListed({ store, hasScan }, []);
     assert.deepEqual(await store.create(key, A_RECORD, LONG_TTL, later()), { status: "created" });
     assert.equal(await tombstones.read(key, later()), "moved");
-    assert.deepEqual(await collectKeys(store), [key]);
+    await assertListed({ store, hasScan }, [key]);
     const page = await store.users?.page(key, { after: undefined, limit: 10 }, later());
     assert.deepEqual(page?.sessions ?? [], []);
   },
@@ -188,6 +190,7 @@ export const TOMBSTONES: ContractTests = {
 
   async "clearExpired leaves live tombstones, and does not count expired ones"({
     store,
+    hasScan,
     key,
     expire,
     shortTtl,
@@ -201,7 +204,7 @@ export const TOMBSTONES: ContractTests = {
     assert.equal(await store.clearExpired(later, ({ cleared }) => counts.push(cleared)), 0);
     assert.ok(counts.every((count) => count === 0));
     assert.equal(await tombstones.read(key, later()), "moved");
-    assert.equal((await collectKeys(store)).length, 3);
+    if (hasScan) assert.equal((await collectKeys(store)).length, 3);
   },
 
   async "a deadline that has passed: every method of tombstones fails as not sent, and nothing is written"({

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { createSessionTable, createUserTables } from "sojourn/stores/sql";
 
 import { MariadbServer } from "../mariadb-server.ts";
+import { MEMCACHED, MemcachedServer } from "../memcached-server.ts";
 import { PostgresServer } from "../postgres-server.ts";
 import { RedisServer } from "../redis-server.ts";
 import { describeWithCommands } from "../server-process.ts";
@@ -42,6 +43,7 @@ export const ENGINES: readonly Engine[] = [
   { name: "PostgreSQL", commands: POSTGRES, hasUsers: true, start: () => startSql(startPostgres) },
   { name: "MariaDB", commands: MARIADB, hasUsers: true, start: () => startSql(startMariadb) },
   { name: "PostgreSQL behind Redis", commands: [...REDIS, ...POSTGRES], hasUsers: true, start: startCached },
+  { name: "memcached", commands: MEMCACHED, hasUsers: false, start: startMemcached },
   { name: "files", commands: [], hasUsers: false, start: startFiles },
 ];
 
@@ -133,6 +135,17 @@ async function startCached(): Promise<RunningEngine> {
     };
   };
   return running(space, [stop, () => server.stop()]);
+}
+
+async function startMemcached(): Promise<RunningEngine> {
+  // One list of items, for the tests that list its keys.
+  const start = () => MemcachedServer.start(["-o", "no_lru_maintainer"]);
+  const servers = [await start(), await start()];
+  const paths = servers.map(({ path }) => path);
+  return running(
+    (number) => ({ kind: "memcached", servers: paths, space: `space-${number}` }),
+    servers.map((server) => () => server.stop()),
+  );
 }
 
 async function startFiles(): Promise<RunningEngine> {

@@ -6,9 +6,11 @@ import type { RedisSettings } from "sojourn/redis";
 import { cacheSessionStore } from "sojourn/stores/cache";
 import { cachedDbSessionStore } from "sojourn/stores/cached-db";
 import { fileSessionStore } from "sojourn/stores/file";
+import { memcachedSessionStore } from "sojourn/stores/memcached";
 import { redisBucketSessionStore, redisSessionStore } from "sojourn/stores/redis";
 import { sqlSessionStore } from "sojourn/stores/sql";
 
+import { withScan } from "../memcached-keys.ts";
 import { openSqlite } from "../sqlite-database.ts";
 import { type DatabaseDescription, type EngineDescription, redisOf } from "./engine-description.ts";
 
@@ -67,6 +69,11 @@ function storeOf(description: EngineDescription, database: Kysely<unknown> | und
         database: sql(description.space),
         keyPrefix: copiesOf(description.space),
       });
+    case "memcached":
+      return withScan(
+        memcachedSessionStore({ servers: description.servers, prefix: description.space }),
+        description,
+      );
     case "file":
       return fileSessionStore({ path: description.path });
   }

@@ -1,0 +1,61 @@
+import type { ConnectionOptions } from "node:tls";
+import { type Clock, systemClock } from "../../../core/clock.ts";
+import type { Deadline } from "../../../core/deadlines.ts";
+import { MetaConnection } from "./meta-connection.ts";
+import { toMetaKey } from "./meta-key.ts";
+import type { MetaReply } from "./meta-reader.ts";
+import type { ServerAddress } from "./server-address.ts";
+import { ServerRing } from "./server-ring.ts";
+
+/** Servers of a client, and how they are reached. */
+export interface ClientSettings {
+  readonly servers: readonly ServerAddress[];
+  readonly tls?: ConnectionOptions | undefined;
+  readonly authentication?: { readonly username: string; readonly password: string } | undefined;
+}
+
+/** A client of memcached's meta protocol (memcached 1.6): one connection a server. */
+export class MemcachedClient {
+  readonly #ring: ServerRing<MetaConnection>;
+
+  constructor({ servers, tls, authentication }: ClientSettings, clock: Clock = systemClock) {
+    this.#ring = new ServerRing(
+      servers.map((address) => new MetaConnection({ address, tls, authentication }, clock)),
+    );
+  }
+
+  /**
+   * Sends a command about a key to the key's server.
+   *
+   * @param name `mg`, `md`, `ma` or `ms`.
+   * @param flags Flags of the command, each with its token.
+   * @param value Data block of an `ms`.
+   */
+  ask(
+    name: "mg" | "md" | "ma" | "ms",
+    key: string,
+    flags: readonly string[],
+    deadline: Deadline,
+    value?: Buffer,
+  ): Promise<MetaReply> {
+    const { text, isBinary } = toMetaKey(key);
+    const size = value === undefined ? "" : ` ${value.length}`;
+    const words = flags.length === 0 ? "" : ` ${flags.join(" ")}`;
+    const line = `${name} ${text}${size}${isBinary ? " b" : ""}${words}`;
+    return this.#ring.serverOf(key).ask(line, value, deadline);
+  }
+
+  /** Asks all servers whether they answer. */
+  async ping(deadline: Deadline): Promise<void> {
+    await Promise.all(this.#ring.servers.map((server) => server.ask("mn", undefined, deadline)));
+  }
+
+  close(): void {
+    for (const server of this.#ring.servers) server.close();
+  }
+}
+
+/** Returns the token of a flag of a reply, such as the `c` of `c123`; `undefined` without it. */
+export function tokenOf({ words }: MetaReply, flag: string): string | undefined {
+  return words.find((word) => word.startsWith(flag))?.slice(flag.length);
+}

@@ -1,0 +1,19 @@
+import type { Clock, Milliseconds } from "../../core/clock.ts";
+
+/** Longest time that memcached takes as one from now on, in seconds; beyond it, it is a date. */
+const MAX_RELATIVE = 30 * 86_400;
+
+/** Latest date that memcached takes, in seconds since 1970: a signed 32-bit number. */
+const MAX_DATE = 2 ** 31 - 1;
+
+/**
+ * Returns an expiration time for the `T` flag, never before the end: memcached counts whole seconds,
+ * of which the present one may be over at once. 0: none, also for an end in 2038 or later.
+ */
+export function toExpiration(ttl: Milliseconds | null, clock: Clock): number {
+  if (ttl === null) return 0;
+  const seconds = Math.ceil(ttl / 1000) + 1;
+  if (seconds <= MAX_RELATIVE) return seconds;
+  const date = Math.ceil(clock.now() / 1000) + seconds;
+  return date <= MAX_DATE ? date : 0;
+}
