@@ -1,9 +1,13 @@
 import * as v from "valibot";
 import type { ConnectionOptions } from "node:tls";
+import { ImproperlyConfigured } from "../../core/errors.ts";
 import { parseSettings, settingsObject } from "../../core/settings.ts";
+import type { CacheStoreFactory } from "../cache-store.ts";
 import type { SessionStoreFactory } from "../session-store.ts";
-import { MemcachedClient } from "./client/memcached-client.ts";
+import { CacheItems } from "./cache-items.ts";
+import { type ClientSettings, MemcachedClient } from "./client/memcached-client.ts";
 import { parseServers } from "./client/server-address.ts";
+import { MemcachedCacheStore } from "./memcached-cache-store.ts";
 import { MemcachedSessionStore } from "./memcached-session-store.ts";
 
 /** How memcached is reached. */
@@ -48,14 +52,45 @@ const serversSchema = {
   ),
 };
 
+const maxItemBytesSchema = v.optional(
+  v.pipe(v.number("a number of bytes"), v.integer("a whole number"), v.minValue(1024, "at least 1024")),
+  MAX_ITEM_BYTES,
+);
+
 const sessionSchema = settingsObject({
   ...serversSchema,
   prefix: v.optional(v.string("text"), "session"),
-  maxItemBytes: v.optional(
-    v.pipe(v.number("a number of bytes"), v.integer("a whole number"), v.minValue(1024, "at least 1024")),
-    MAX_ITEM_BYTES,
-  ),
+  maxItemBytes: maxItemBytesSchema,
 });
+
+/** Options of {@link memcachedCacheStore}. */
+export interface MemcachedCacheStoreOptions extends MemcachedServers {
+  /**
+   * Maximum size of an entry, in bytes: what memcached takes (its option `-I`), less some 100 bytes.
+   *
+   * @defaultValue 1_048_000
+   */
+  readonly maxItemBytes?: number | undefined;
+}
+
+const cacheSchema = settingsObject({ ...serversSchema, maxItemBytes: maxItemBytesSchema });
+
+/**
+ * Keeps the entries of a cache in memcached 1.6, over its meta protocol, in a form of Sojourn's own.
+ *
+ * memcached drops entries to make room, counters and locks too, and lists no keys: `clear()` and
+ * what walks through keys is refused.
+ *
+ * @throws {ImproperlyConfigured} Once the settings are complete, for a wrong option.
+ */
+export function memcachedCacheStore(options: MemcachedCacheStoreOptions = {}): CacheStoreFactory {
+  return ({ clock, values = "text" }) => {
+    const { maxItemBytes, ...servers } = parseSettings(cacheSchema, options, "memcachedCacheStore");
+    const client = openClient(servers, "memcachedCacheStore");
+    const items = new CacheItems(client, clock, maxItemBytes);
+    return new MemcachedCacheStore({ client, items, values });
+  };
+}
 
 /**
  * Keeps sessions in memcached 1.6, over its meta protocol.
@@ -67,21 +102,35 @@ const sessionSchema = settingsObject({
  */
 export function memcachedSessionStore(options: MemcachedSessionStoreOptions = {}): SessionStoreFactory {
   return ({ projectName, clock }) => {
-    const { servers, tls, authentication, prefix, maxItemBytes } = parseSettings(
+    const { prefix, maxItemBytes, ...servers } = parseSettings(
       sessionSchema,
       options,
       "memcachedSessionStore",
     );
-    const client = new MemcachedClient({
-      servers: parseServers(servers, "memcachedSessionStore.servers"),
-      tls: tls === true ? {} : tls === false ? undefined : (tls as ConnectionOptions | undefined),
-      authentication,
-    });
-    return new MemcachedSessionStore({
-      client,
-      clock,
-      namespace: `${projectName}:${prefix}:`,
-      maxItemBytes,
-    });
+    const client = openClient(servers, "memcachedSessionStore");
+    const namespace = `${projectName}:${prefix}:`;
+    return new MemcachedSessionStore({ client, clock, namespace, maxItemBytes });
   };
+}
+
+function openClient(
+  {
+    servers,
+    tls,
+    authentication,
+  }: { servers: unknown; tls?: unknown; authentication?: ClientSettings["authentication"] },
+  factory: string,
+): MemcachedClient {
+  return new MemcachedClient({
+    servers: parseServers(servers, `${factory}.servers`),
+    tls: toTls(tls, factory),
+    authentication,
+  });
+}
+
+function toTls(tls: unknown, factory: string): ConnectionOptions | undefined {
+  if (tls === undefined || tls === false) return undefined;
+  if (tls === true) return {};
+  if (typeof tls === "object" && tls !== null) return tls;
+  throw new ImproperlyConfigured(`${factory}.tls`, "expected true, or options of tls.connect().");
 }

@@ -9,3 +9,12 @@ export const later = () => within();
 export const leaseOn = (key: string): Lease => ({ key, token: "t", expected: undefined });
 export const entries = (prefix: string, count: number) =>
   Array.from({ length: count }, (_, index) => ({ key: `${prefix}${index}`, value: "1", ttl: 60_000 }));
+
+/** {@link concurrently}, without the tests of promises that a store does not make. */
+export const promisedAlone = { describe, it: withoutSkipped(test.concurrent) };
+
+type RunTest = (title: string, run: () => Promise<void>) => unknown;
+
+function withoutSkipped(register: RunTest): RunTest & { skip: RunTest } {
+  return Object.assign((...args: Parameters<RunTest>) => register(...args), { skip: () => {} });
+}

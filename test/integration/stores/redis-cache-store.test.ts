@@ -17,16 +17,7 @@ import {
 } from "../../support/redis-connections.ts";
 import { redisTest as test } from "../../support/fixtures/redis.ts";
 import { describeWithRedis, type RedisServer } from "../../support/redis-server.ts";
-import { concurrently, entries, later, leaseOn } from "./cache-store-support.ts";
-
-/** The same, without the tests of promises that a store does not make. */
-const promisedAlone = { describe, it: withoutSkipped(test.concurrent) };
-
-type RunTest = (title: string, run: () => Promise<void>) => unknown;
-
-function withoutSkipped(register: RunTest): RunTest & { skip: RunTest } {
-  return Object.assign((...args: Parameters<RunTest>) => register(...args), { skip: () => {} });
-}
+import { concurrently, entries, later, leaseOn, promisedAlone } from "./cache-store-support.ts";
 
 describeWithRedis("the Redis cache store", () => {
   let server: RedisServer;
