@@ -115,6 +115,7 @@ export class NodeRedisDriver implements RedisDriver, RedisDriverNode {
 
   /** Sends nothing more, and ends the connection once outstanding commands have been answered. */
   async drain(): Promise<void> {
+    this.#endTracking?.();
     if (this.isReady) await this.#client.close();
     else this.destroy();
   }
