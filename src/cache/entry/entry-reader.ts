@@ -75,6 +75,7 @@ export class EntryReader {
     if (plan.tags.length > 0 || this.#store.getSync === undefined) return undefined;
     const stored = this.#store.getSync(key.storageKey);
     if (stored === undefined) return MISSING;
+    if (stored === null) return undefined;
     const found = this.#decode(key, stored, plan);
     return isTagged(found) ? undefined : found;
   }
