@@ -79,7 +79,7 @@ async function read(key: number): Promise<void> {
   const at = monotonic();
   try {
     const value = await cache.get<{ readonly number: number }>(KEYS[key] ?? "");
-    // What is missing is never old: only values are kept, and a restart loses all.
+    // A missing value is never old: only values are kept, and a restart loses all.
     if (value !== undefined) log.add(at, key, value.number);
   } catch {
     failures++;
