@@ -108,6 +108,25 @@ describeWithRedis("memory before a cluster of three masters", () => {
     await one.set("k0", "newer");
     await vi.waitFor(async () => expect(await other.get("k0")).toBe("newer"), { interval: 5 });
   });
+
+  test("all values are read again soon after any slot has moved, since its last node may report nothing", async () => {
+    const { one, other } = open();
+    await one.setMany(allAre("old"));
+    for (let count = 0; count < 3; count++) await other.getMany(keys);
+    const [from, to] = cluster.nodes as [RedisServer, RedisServer];
+    // The last slot of the first node is as empty as most.
+    const slot = Math.floor(16_384 / 3) - 1;
+    await cluster.moveSlot(slot, from, to);
+    onTestFinished(() => cluster.moveSlot(slot, to, from));
+    const before = await readsOn(cluster.nodes);
+    await vi.waitUntil(
+      async () => {
+        expect(await other.getMany(keys)).toEqual(allAre("old"));
+        return (await readsOn(cluster.nodes)) > before;
+      },
+      { timeout: 5000, interval: 20 },
+    );
+  });
 });
 
 describeWithRedis("memory before a master that sentinels watch", () => {
