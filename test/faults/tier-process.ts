@@ -8,7 +8,7 @@ import { ReadLog } from "./tier-ages.ts";
 import { type Ack, type Evidence, KEYS, MAX_STALE, PROCESSES, type TierMessage } from "./tier-messages.ts";
 
 /** Reads between two waits. */
-const READS = 25;
+const READS = 100;
 /** In milliseconds. */
 const [READS_EVERY, WRITES_EVERY] = [4, 40];
 /** Time after a write that may yet be executed, in milliseconds. */

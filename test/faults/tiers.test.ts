@@ -33,7 +33,7 @@ describeWithRedis("a level in memory under faults", () => {
     "no process reads a value more than 250 ms after another's newer write was acknowledged, nor ever beyond maxStale",
     async () => {
       const run = await TierRun.start();
-      for (let round = 0; round < scaled(1, 10); round++) {
+      for (let round = 0; round < scaled(1, 12); round++) {
         for (const fault of [cut, kill, overflow, restart, silence]) {
           await pause(CALM);
           await fault(run);
@@ -41,7 +41,7 @@ describeWithRedis("a level in memory under faults", () => {
       }
       const report = sumOf(await run.end());
       if (isSoak) process.stdout.write(describeAges(report));
-      expect(report.reads, describeAges(report)).toBeGreaterThan(scaled(100_000, 1_000_000));
+      expect(report.reads, describeAges(report)).toBeGreaterThan(scaled(30_000, 1_000_000));
       expect(report.writes).toBeGreaterThan(scaled(300, 3000));
       expect(report.oldestHeard, describeAges(report)).toBeLessThan(MARGIN);
       expect(report.oldest, describeAges(report)).toBeLessThan(MAX_STALE);
