@@ -114,6 +114,7 @@ export type {
   SessionStoreFactory,
   StoreContext,
 } from "./stores/session-store.ts";
+export type { ChangeListener, TrackedReads, TrackedValue } from "./stores/tracked-reads.ts";
 export type { GoneCause, RecordWatch, RecordWatchListener } from "./stores/record-watch.ts";
 export type { SessionTombstones } from "./stores/session-tombstones.ts";
 export type {

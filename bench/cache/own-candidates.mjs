@@ -6,6 +6,7 @@ import { LRUCache } from "lru-cache";
 import { createSojourn } from "sojourn";
 import { memoryCacheStore } from "sojourn/stores/memory";
 import { redisCacheStore } from "sojourn/stores/redis";
+import { tieredCacheStore } from "sojourn/stores/tiered";
 import { ITEMS, noLoad, TTL_SECONDS } from "./candidate.mjs";
 
 /** @typedef {import("./candidate.mjs").Candidate} Candidate */
@@ -124,6 +125,17 @@ export function sojournCandidates(url) {
         timeout: TTL_SECONDS,
         frozen: true,
       },
+      tiered: {
+        store: tieredCacheStore({ memory: { maxEntries: 2 * ITEMS } }),
+        keyPrefix: "tier",
+        timeout: TTL_SECONDS,
+      },
+      "tiered-frozen": {
+        store: tieredCacheStore({ memory: { maxEntries: 2 * ITEMS } }),
+        keyPrefix: "tier-ice",
+        timeout: TTL_SECONDS,
+        frozen: true,
+      },
     },
   });
   return [
@@ -153,6 +165,20 @@ export function sojournCandidates(url) {
       isLocal: true,
       errors: [],
       operations: operationsOf(caches.frozen),
+      close: async () => {},
+    },
+    {
+      name: "Sojourn, memory + Redis",
+      isLocal: true,
+      errors: [],
+      operations: operationsOf(caches.tiered),
+      close: async () => {},
+    },
+    {
+      name: "Sojourn, memory + Redis, frozen",
+      isLocal: true,
+      errors: [],
+      operations: operationsOf(caches["tiered-frozen"]),
       close: async () => {},
     },
   ];

@@ -54,6 +54,8 @@ export class ForgivingStore implements CacheStore {
   readonly #clock: Clock;
   readonly #pause: Milliseconds;
   readonly #outdated = new Set<string>();
+  /** Left out where the store has none: a cache then calls {@link get} at once. */
+  readonly getSync?: (key: string) => StoredValue | undefined | null;
   #pausedUntil: Milliseconds = Number.NEGATIVE_INFINITY;
   #deletion: Promise<void> | undefined;
 
@@ -62,6 +64,8 @@ export class ForgivingStore implements CacheStore {
     this.#monitor = monitor;
     this.#clock = clock;
     this.#pause = pause;
+    if (store.getSync === undefined) return;
+    this.getSync = (key) => (this.#outdated.size > 0 ? null : store.getSync?.(key));
   }
 
   get name(): string {

@@ -6,7 +6,7 @@ import type { Etag } from "../core/etag.ts";
 import type { SessionKey } from "../core/ids.ts";
 import { parseSettings, settingsObject } from "../core/settings.ts";
 import type { CacheStore, CacheStoreFactory } from "../stores/cache-store.ts";
-import { makeCacheStore, makeSessionStore } from "../stores/make-store.ts";
+import { makeAuthority, makeSessionStore } from "../stores/make-store.ts";
 import { ignoreStoreError, throwNotSent, throwUnknown } from "../stores/partial-failures.ts";
 import { redisCacheStore } from "../stores/redis/index.ts";
 import type {
@@ -67,7 +67,7 @@ export function djangoCachedDbSessionStore(options: DjangoCachedDbSessionStoreOp
       "djangoCachedDbSessionStore",
     );
     const { redis, clock } = context;
-    const copies = makeCacheStore(cache, { redis, clock }, "djangoCachedDbSessionStore.cache");
+    const copies = makeAuthority(cache, { redis, clock }, "djangoCachedDbSessionStore.cache");
     const sessions = makeSessionStore(database, context, "djangoCachedDbSessionStore.database");
     return new DjangoCachedDbSessionStore(sessions, copies, `${keyPrefix}:${version}:${DJANGO_PREFIX}`);
   };

@@ -28,6 +28,29 @@ function driverOf(driverNode: RedisDriverNode): RedisDriver {
   };
 }
 
+test("the end of a link that tracks keys is told before its late answers come", async () => {
+  let answer: (reply: string) => void = () => {};
+  const late = driverOf({ ...NODE, send: () => new Promise((resolve) => void (answer = resolve)) });
+  let isReady = true;
+  const drivers = [Object.defineProperty(late, "isReady", { get: () => isReady }), driverOf(NODE)];
+  const driver: RedisDriverFactory = Object.assign(() => Promise.resolve(drivers[0] as RedisDriver), {
+    tracking: () => () => Promise.resolve(drivers.shift() as RedisDriver),
+  });
+  const usual = new RedisConnection({ name: "default", driver, connectTimeout: 1000, stallTimeout: 60_000 });
+  const told: string[] = [];
+  const listener = { onChange: () => {}, onLinkEnd: () => void told.push("end") };
+  const connection = usual.tracking(listener);
+  const slow = connection.command(["GET", "k"], new Deadline(60_000)).then(() => told.push("answer"));
+  await new Promise((resolve) => void setImmediate(resolve));
+  isReady = false;
+  expect(await connection.command(["PING"], new Deadline(60_000))).toBe("PONG");
+  expect(told).toEqual(["end"]);
+  answer("late");
+  await slow;
+  expect(told).toEqual(["end", "answer"]);
+  await usual.close();
+});
+
 /** A connection whose client library is loaded on the test's signal. */
 function openSlowly(): {
   connection: RedisConnection;

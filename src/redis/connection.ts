@@ -33,6 +33,8 @@ export interface RedisConnectionOptions {
   readonly isGiven?: boolean;
   /** Replication that each command waits for. @defaultValue none */
   readonly waitFor?: WaitFor | undefined;
+  /** Listener of links that track keys. @defaultValue none */
+  readonly listener?: TrackingListener;
   readonly clock?: Clock;
 }
 
@@ -124,8 +126,7 @@ export class RedisConnection {
   }
 
   /**
-   * Whether {@link tracking} works: not on a cluster, nor with a client that belongs to the
-   * application.
+   * Whether {@link tracking} works: not with a client that belongs to the application.
    */
   get canTrack(): boolean {
     return this.#driver.tracking !== undefined;
@@ -137,7 +138,7 @@ export class RedisConnection {
    */
   tracking(listener: TrackingListener): RedisConnection {
     const driver = this.#driver.tracking?.(listener) ?? this.#driver;
-    const connection = new RedisConnection({ ...this.#options, driver });
+    const connection = new RedisConnection({ ...this.#options, driver, listener });
     this.#others.push(connection);
     connection.prepare();
     return connection;
@@ -149,6 +150,15 @@ export class RedisConnection {
    */
   checkLink(): void {
     this.#link?.severStalled(this.#stallTimeout);
+  }
+
+  /** Pings every node that holds keys: one, or the masters of a cluster. */
+  async pingMasters(deadline: Deadline): Promise<void> {
+    let masters: readonly string[] = [];
+    const ping = (chooseNode: (link: RedisLink) => RedisNode): Promise<unknown> =>
+      this.#issue(new Request(["PING"], deadline, { chooseNode }));
+    await ping((link) => link.masterNamed((masters = link.masters)[0] ?? ""));
+    await Promise.all(masters.slice(1).map((name) => ping((link) => link.masterNamed(name))));
   }
 
   /**
@@ -297,6 +307,8 @@ export class RedisConnection {
   /** Ends a link once its outstanding commands have been answered, or never will be. */
   #retire(link: RedisLink): void {
     this.#retired.delete(link);
+    // Before it is ended: its late answers are not those of the next link.
+    this.#options.listener?.onLinkEnd();
     if (!link.owesAnswers || link.isSuspect) return link.destroy();
     this.#retired.set(
       link,

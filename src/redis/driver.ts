@@ -61,7 +61,10 @@ export interface TrackingListener {
    * @param key `undefined`: all keys may have changed.
    */
   onChange(key: string | undefined): void;
-  /** Called when a link has ended: changes of the keys that were read on it are not reported. */
+  /**
+   * Called when a link, or that to a node of a cluster, has ended or is being replaced, and when
+   * slots have moved: changes of keys that were read before are not reported any more.
+   */
   onLinkEnd(): void;
 }
 

@@ -2,9 +2,10 @@ import type { Clock, Milliseconds } from "../core/clock.ts";
 import type { Deadline } from "../core/deadlines.ts";
 import type { StoreServiceError } from "../core/errors.ts";
 import type { RedisRegistry } from "../redis/registry.ts";
+import type { StoredValue } from "./stored-value.ts";
+import type { ChangeListener, TrackedReads } from "./tracked-reads.ts";
 
-/** Value of an entry: text, or bytes if the cache compresses. */
-export type StoredValue = string | Uint8Array;
+export type { StoredValue };
 
 /**
  * Optional abilities of a {@link CacheStore}. A cache feature that needs a missing one is refused
@@ -146,14 +147,32 @@ export interface CacheStore {
 
   readonly capabilities: CacheStoreCapabilities;
 
+  /**
+   * The store whose values this one keeps in this process, for reads that have to see every write
+   * acknowledged before them, as those of sessions.
+   *
+   * @defaultValue the store itself
+   */
+  readonly authority?: CacheStore;
+
+  /**
+   * Opens reads whose keys' later changes are reported. Left out if the engine cannot report them;
+   * `tieredCacheStore` needs it.
+   *
+   * @returns `undefined` if this connection to the engine cannot.
+   */
+  track?(listener: ChangeListener): TrackedReads | undefined;
+
   /** Reads a live value. */
   get(key: string, deadline: Deadline): Promise<StoredValue | undefined>;
 
   /**
-   * Reads a live value without waiting, and so without a deadline. For a store in this process:
-   * where it is there, a cache calls it in place of {@link get}, which costs twice as much.
+   * Reads a live value without waiting, and so without a deadline. For a store with entries in this
+   * process: where it is there, a cache calls it before {@link get}, which costs twice as much.
+   *
+   * @returns `undefined` if there is no such entry; `null` if only {@link get} can tell.
    */
-  getSync?(key: string): StoredValue | undefined;
+  getSync?(key: string): StoredValue | undefined | null;
 
   /** Reads live values, in the order of the keys. */
   getMany(keys: readonly string[], deadline: Deadline): Promise<readonly (StoredValue | undefined)[]>;

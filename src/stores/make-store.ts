@@ -52,6 +52,19 @@ export function makeCacheStore(
   return store;
 }
 
+/**
+ * {@link makeCacheStore} for sessions: a logout counts at once in all processes, so none is read
+ * from a level in the memory of this one.
+ */
+export function makeAuthority(
+  factory: CacheStoreFactory,
+  context: CacheStoreContext,
+  setting: string,
+): CacheStore {
+  const store = makeCacheStore(factory, context, setting);
+  return store.authority ?? store;
+}
+
 interface Place {
   readonly setting: string;
   /** Example of an expected value. */

@@ -15,8 +15,11 @@ const KINDS: readonly Kind[] = [
   { folder: "integrations", factorySuffix: "Store" },
 ];
 
-/** Factories that their framework names otherwise: Nest's are classes of modules. */
-const FACTORIES = new Map([["src/adapters/nest/index.ts", "SessionsModule"]]);
+/** Factories with other names: Nest's are classes of modules, and some stores have caches alone. */
+const FACTORIES = new Map([
+  ["src/adapters/nest/index.ts", "SessionsModule"],
+  ["src/stores/tiered/index.ts", "tieredCacheStore"],
+]);
 
 /** The conditions of one export, in the order in which Node has to see them. */
 export interface ExportTarget {

@@ -11,7 +11,7 @@ import type { ReadOptions } from "../options/cache-options.ts";
 import type { ClockWatch } from "./clock-watch.ts";
 import type { EntryCodec, EntryHeader } from "./entry-codec.ts";
 import { isFresh } from "./freshness.ts";
-import { type Tags, type TagTokens, validateTags } from "./tags.ts";
+import { checkTag, type Tags, type TagTokens, validateTags } from "./tags.ts";
 
 /** Result of a read. */
 export type Found =
@@ -30,6 +30,11 @@ export interface FoundEntry {
   readonly text: string;
   readonly header: EntryHeader | undefined;
   readonly expected: StoredValue;
+}
+
+/** An entry whose tokens decide. */
+interface TaggedEntry extends FoundEntry {
+  readonly header: EntryHeader & { readonly tags: Readonly<Record<string, string>> };
 }
 
 /** Settings of a read. */
@@ -67,16 +72,20 @@ export class EntryReader {
   /**
    * Reads an entry without waiting.
    *
-   * @returns `undefined` where only {@link read} can tell: the store may be elsewhere, or tokens of
-   *   tags have to be read.
+   * @returns `undefined` where only {@link read} can tell: the entry, or the token of one of its
+   *   tags, may be elsewhere.
    * @throws {CacheCorruptError}
    */
   readSync(key: EntryKey, plan: ReadPlan): Found | undefined {
-    if (plan.tags.length > 0 || this.#store.getSync === undefined) return undefined;
+    if (this.#store.getSync === undefined) return undefined;
+    for (const tag of plan.tags) checkTag(tag);
     const stored = this.#store.getSync(key.storageKey);
     if (stored === undefined) return MISSING;
+    if (stored === null) return undefined;
     const found = this.#decode(key, stored, plan);
-    return isTagged(found) ? undefined : found;
+    if (!isTagged(found)) return found;
+    const known = this.#tags.readSync(Object.keys(found.header.tags), plan.version);
+    return known && validated(found, known);
   }
 
   /** @throws {CacheCorruptError} */
@@ -218,7 +227,7 @@ export class EntryReader {
   }
 }
 
-function isTagged(found: Found): found is FoundEntry {
+function isTagged(found: Found): found is TaggedEntry {
   return found.status === "entry" && found.header?.tags !== undefined;
 }
 

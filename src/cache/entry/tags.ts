@@ -51,15 +51,29 @@ export class Tags {
 
   /** Returns the key of a tag's token. @throws {CacheUsageError} */
   keyOf(tag: string, version: number): string {
-    if (typeof tag !== "string" || tag === "") {
-      throw new CacheUsageError(`A tag has to be a text that is not empty, got ${describeValue(tag)}.`);
-    }
+    checkTag(tag);
     return this.#keys.ofOwn(TAG_KEY + tag, version).storageKey;
   }
 
   async read(tags: readonly string[], version: number, deadline: Deadline): Promise<TagTokens> {
     const keys = tags.map((tag) => this.keyOf(tag, version));
     return this.tokensOf(tags, await this.#store.getMany(keys, deadline));
+  }
+
+  /**
+   * {@link read} without waiting.
+   *
+   * @returns `undefined` where a token may be elsewhere.
+   */
+  readSync(tags: readonly string[], version: number): TagTokens | undefined {
+    if (this.#store.getSync === undefined) return undefined;
+    const tokens = new Map<string, string | undefined>();
+    for (const tag of tags) {
+      const stored = this.#store.getSync(this.keyOf(tag, version));
+      if (stored === null) return undefined;
+      tokens.set(tag, tokenOf(stored));
+    }
+    return tokens;
   }
 
   /** Returns the tokens of tags, from the values under their keys. */
@@ -123,6 +137,12 @@ export class Tags {
     for (const key of keys) this.#known.delete(key);
     await this.#store.deleteMany(keys, deadline);
   }
+}
+
+/** @throws {CacheUsageError} If it is no text, or empty. */
+export function checkTag(tag: string): void {
+  if (typeof tag === "string" && tag !== "") return;
+  throw new CacheUsageError(`A tag has to be a text that is not empty, got ${describeValue(tag)}.`);
 }
 
 /**

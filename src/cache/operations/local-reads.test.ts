@@ -40,6 +40,32 @@ describe("a store in this process is read without waiting", () => {
     expect(events).toHaveLength(1);
   });
 
+  test("a hit with tags reads their tokens so too, whether or not the call names them", async () => {
+    const { cache, calls } = openCache({ isLocal: true });
+    await cache.set("k", 1, { tags: ["prices", "units"] });
+    calls.length = 0;
+    expect([await cache.get("k"), await cache.getOrSet("k", () => 2, { tags })]).toEqual([1, 1]);
+    expect(calls).toEqual(Array.from({ length: 6 }, () => "getSync"));
+    await expect(cache.get("k", { tags: [""] })).rejects.toThrow("has to be a text that is not empty");
+  });
+
+  test("an entry, or a token, that is not at hand is asked for", async () => {
+    const { cache, calls } = openCache({
+      isLocal: true,
+      override: (store) => ({ getSync: (key) => (key.includes("far") ? null : store.getSync?.(key)) }),
+    });
+    await cache.set("far", 1);
+    await cache.set("k", 2, { tags: ["far"] });
+    calls.length = 0;
+    expect(await cache.get("far")).toBe(1);
+    expect(await cache.getOrSet("far", () => 3)).toBe(1);
+    expect(await cache.get("none")).toBeUndefined();
+    expect(calls).toEqual(["getSync", "get", "getSync", "get", "getSync"]);
+    calls.length = 0;
+    expect(await cache.get("k")).toBe(2);
+    expect(calls).toEqual(["getSync", "getSync", "get", "getMany"]);
+  });
+
   test("an entry whose tag was invalidated is a miss, whether or not the call names the tag", async () => {
     const { cache } = openCache({ isLocal: true });
     await cache.set("k", 1, { tags });

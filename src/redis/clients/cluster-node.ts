@@ -2,6 +2,7 @@ import type { Clock, Milliseconds } from "../../core/clock.ts";
 import { settleWithin, startUnreferencedTimer } from "../../core/timers.ts";
 import type { DriverFailure, RedisArgument, RedisReply, ReplyForm } from "../commands.ts";
 import { ATTEMPT_GAP } from "../connector.ts";
+import type { TrackingListener } from "../driver.ts";
 import type { RedisEndpoint } from "../endpoint.ts";
 import { type RedisDriverNode, RedisNode } from "../node.ts";
 import { explainByClass, type Library, NodeRedisDriver } from "./node-redis.ts";
@@ -15,6 +16,8 @@ export interface ClusterNodeOptions {
   readonly clock: Clock;
   /** Called when another node may have replaced it. */
   readonly onDoubt: () => void;
+  /** Has the connections track the keys which are read on them. */
+  readonly listener: TrackingListener | undefined;
 }
 
 /** Minimum age of a connection that is given up because of an answer. */
@@ -117,8 +120,8 @@ export class ClusterNode implements RedisDriverNode {
   }
 
   async #attempt(startedAt: Milliseconds): Promise<void> {
-    const { library, endpoint, clock } = this.#options;
-    const driver = new NodeRedisDriver(library, endpoint);
+    const { library, endpoint, clock, listener } = this.#options;
+    const driver = new NodeRedisDriver(library, endpoint, listener);
     // Keeps it within reach of destroy().
     this.#retired.add(driver);
     try {

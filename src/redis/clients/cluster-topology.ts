@@ -31,6 +31,11 @@ export class ClusterTopology {
     return this.#owners[slotOf(key)];
   }
 
+  /** Returns whether each slot has the same node. */
+  equals(other: ClusterTopology): boolean {
+    return this.#owners.every((owner, slot) => owner === other.#owners[slot]);
+  }
+
   /** Returns a copy with one slot moved. */
   with(slot: number, owner: string): ClusterTopology {
     if (this.masters.includes(owner)) {

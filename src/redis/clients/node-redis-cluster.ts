@@ -1,7 +1,7 @@
 import { type Clock, type Milliseconds, systemClock } from "../../core/clock.ts";
 import { settleWithin, startUnreferencedTimer } from "../../core/timers.ts";
 import type { DriverFailure, RedisArgument } from "../commands.ts";
-import type { Redirection, RedisDriver, RedisDriverFactory } from "../driver.ts";
+import type { Redirection, RedisDriver, RedisDriverFactory, TrackingListener } from "../driver.ts";
 import { addressOf, parseAddress, type RedisClusterEndpoint, type RedisEndpoint } from "../endpoint.ts";
 import { type RedisDriverNode, RedisNode } from "../node.ts";
 import { askInTurn, shuffle } from "./ask-in-turn.ts";
@@ -12,6 +12,12 @@ import { explainByClass, importLibrary, type Library, loadLibrary, makeClientCla
 /** Minimum time between questions for the slots. */
 const REFRESH_GAP: Milliseconds = 250;
 
+/**
+ * Interval at which links that track keys ask for the slots while commands are outstanding: a node
+ * that has lost a slot may report nothing.
+ */
+const WATCH_GAP: Milliseconds = 1000;
+
 /** Time that a node without slots has to answer outstanding commands. */
 const RETIREMENT: Milliseconds = 10_000;
 
@@ -20,16 +26,22 @@ const RETIREMENT: Milliseconds = 10_000;
  *
  * @param setting Path of the connection's settings, for messages.
  * @param load Loads the library.
+ * @param listener Has the links track the keys which are read on them.
  */
 export function nodeRedisClusterDriver(
   endpoint: RedisClusterEndpoint,
   setting: string,
   load: () => Promise<Library> = importLibrary,
+  listener?: TrackingListener,
 ): RedisDriverFactory {
   const loadNamed = (): Promise<Library> => loadLibrary(load, setting);
-  return Object.assign(async () => new NodeRedisClusterDriver(await loadNamed(), endpoint, systemClock), {
-    load: async () => makeClientClass(await loadNamed()),
-  });
+  return Object.assign(
+    async () => new NodeRedisClusterDriver(await loadNamed(), endpoint, systemClock, listener),
+    {
+      load: async () => makeClientClass(await loadNamed()),
+      tracking: (each: TrackingListener) => nodeRedisClusterDriver(endpoint, setting, load, each),
+    },
+  );
 }
 
 /**
@@ -45,6 +57,7 @@ class NodeRedisClusterDriver implements RedisDriver {
   readonly #library: Library;
   readonly #endpoint: RedisClusterEndpoint;
   readonly #clock: Clock;
+  readonly #listener: TrackingListener | undefined;
   readonly #nodes = new Map<string, ClusterNode>();
   /** Nodes without slots that may owe answers. */
   readonly #leaving = new Set<ClusterNode>();
@@ -54,7 +67,8 @@ class NodeRedisClusterDriver implements RedisDriver {
   #nextMaster = 0;
   #isDestroyed = false;
 
-  constructor(library: Library, endpoint: RedisClusterEndpoint, clock: Clock) {
+  constructor(library: Library, endpoint: RedisClusterEndpoint, clock: Clock, listener?: TrackingListener) {
+    this.#listener = listener;
     this.#library = library;
     this.#endpoint = endpoint;
     this.#clock = clock;
@@ -95,8 +109,15 @@ class NodeRedisClusterDriver implements RedisDriver {
     const name = address.startsWith(":") ? parseAddress(from.name).host + address : address;
     if (kind === "ASK") return { node: this.#nodeAt(name), isAsking: true };
     this.#topology = this.#topology.with(Number(slot), name);
+    this.#listener?.onLinkEnd();
     this.#refreshSoon(from.name);
     return { node: this.#nodeAt(name), isAsking: false };
+  }
+
+  /** Asks for the slots now and then, if keys are tracked. */
+  watch(): void {
+    const isDue = this.#clock.monotonic() - this.#refreshedAt >= WATCH_GAP;
+    if (this.#listener !== undefined && isDue) this.#refreshSoon();
   }
 
   destroy(): void {
@@ -134,6 +155,7 @@ class NodeRedisClusterDriver implements RedisDriver {
       endpoint: this.#endpointOf(name),
       clock: this.#clock,
       onDoubt: () => this.#refreshSoon(name),
+      listener: this.#listener,
     });
     this.#nodes.set(name, node);
     return node;
@@ -196,6 +218,7 @@ class NodeRedisClusterDriver implements RedisDriver {
 
   #settleOn(topology: ClusterTopology): void {
     if (this.#isDestroyed) return;
+    if (this.#topology?.equals(topology) === false) this.#listener?.onLinkEnd();
     this.#topology = topology;
     for (const [name, node] of this.#nodes) {
       if (topology.masters.includes(name)) continue;

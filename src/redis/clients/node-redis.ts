@@ -115,6 +115,7 @@ export class NodeRedisDriver implements RedisDriver, RedisDriverNode {
 
   /** Sends nothing more, and ends the connection once outstanding commands have been answered. */
   async drain(): Promise<void> {
+    this.#endTracking?.();
     if (this.isReady) await this.#client.close();
     else this.destroy();
   }
@@ -126,15 +127,16 @@ export class NodeRedisDriver implements RedisDriver, RedisDriverNode {
   }
 }
 
-/** @returns A function to be called when the client is destroyed, which is no event of its own. */
+/**
+ * The client goes on after some errors, such as a reply that it could not parse: each may have lost
+ * reports, and later ones still come.
+ *
+ * @returns A function to be called when the client is destroyed, which is no event of its own.
+ */
 function reportChanges(client: Client, listener: TrackingListener): () => void {
-  let isOver = false;
-  const end = (): void => {
-    if (!isOver) listener.onLinkEnd();
-    isOver = true;
-  };
+  const end = (): void => listener.onLinkEnd();
   client.on("invalidate", (key: string | Buffer | null) => {
-    if (!isOver) listener.onChange(key === null ? undefined : String(key));
+    listener.onChange(key === null ? undefined : String(key));
   });
   for (const event of ["error", "end", "terminated"]) client.on(event, end);
   return end;

@@ -5,7 +5,7 @@ import { parseSettings, settingsObject } from "../../core/settings.ts";
 import type { CacheStore, CacheStoreFactory } from "../cache-store.ts";
 import { type CacheableSessionStore, isCacheable } from "../cached-db/cached-db-session-store.ts";
 import { keySpacesOf, shareKeys, spacesWithin, withKeySpaces } from "../key-spaces.ts";
-import { makeCacheStore, makeSessionStore } from "../make-store.ts";
+import { makeAuthority, makeSessionStore } from "../make-store.ts";
 import { redisCacheStore } from "../redis/index.ts";
 import { RecordTombstones } from "../record-tombstones.ts";
 import type { SessionStore, SessionStoreFactory, StoreContext } from "../session-store.ts";
@@ -79,7 +79,7 @@ function openCacheSessionStore(options: CacheSessionStoreOptions, context: Store
     "cacheSessionStore",
   );
   const { projectName, redis, clock } = context;
-  const cache = makeCacheStore(store, { redis, clock }, "cacheSessionStore.store");
+  const cache = makeAuthority(store, { redis, clock }, "cacheSessionStore.store");
   if (!cache.capabilities.compareAndSet || !cache.capabilities.scan) {
     const message = `the store "${cache.name}" cannot compare and set, or cannot walk its keys; sessions need both.`;
     throw new ImproperlyConfigured("cacheSessionStore.store", message);

@@ -4,7 +4,7 @@ import { ImproperlyConfigured } from "../../core/errors.ts";
 import { parseSettings, settingsObject } from "../../core/settings.ts";
 import type { CacheStoreFactory } from "../cache-store.ts";
 import { keySpacesOf, shareKeys, spacesWithin, withKeySpaces } from "../key-spaces.ts";
-import { makeCacheStore, makeSessionStore } from "../make-store.ts";
+import { makeAuthority, makeSessionStore } from "../make-store.ts";
 import { redisCacheStore } from "../redis/index.ts";
 import type { SessionStore, SessionStoreFactory, StoreContext } from "../session-store.ts";
 import { CachedDbSessionStore, isCacheable } from "./cached-db-session-store.ts";
@@ -56,7 +56,7 @@ function openCachedDbSessionStore(options: CachedDbSessionStoreOptions, context:
     "cachedDbSessionStore",
   );
   const { projectName, redis, clock } = context;
-  const cacheStore = makeCacheStore(cache, { redis, clock }, "cachedDbSessionStore.cache");
+  const cacheStore = makeAuthority(cache, { redis, clock }, "cachedDbSessionStore.cache");
   const sessionStore = makeSessionStore(database, context, "cachedDbSessionStore.database");
   if (!cacheStore.capabilities.compareAndSet) {
     const message = `the store "${cacheStore.name}" cannot compare and set.`;

@@ -78,7 +78,8 @@ export class RedisRecordWatch implements RecordWatch, TrackingListener {
     places: WatchedPlaces,
     listener: RecordWatchListener,
   ): RedisRecordWatch | undefined {
-    return usual.canTrack ? new RedisRecordWatch(usual, places, listener) : undefined;
+    // The heartbeat of a cluster asks one node, and a slot may move away from another.
+    return usual.canTrack && !usual.isCluster ? new RedisRecordWatch(usual, places, listener) : undefined;
   }
 
   add(key: SessionKey): void {

@@ -18,6 +18,7 @@ import { NAMESPACES } from "./namespaces.ts";
 import type { CacheContractTest, CacheContractTests } from "./support.ts";
 import { TAKES, TAKES_AND_LEASES } from "./takes.ts";
 import { withTexts } from "./texts.ts";
+import { NO_TRACKING, TRACKING } from "./tracking.ts";
 import { BYTES, COMPARED_VALUES, LEASED_VALUES, VALUES } from "./values.ts";
 
 /**
@@ -45,6 +46,8 @@ export interface CacheStoreSuiteOptions {
    * @defaultValue `"text"`
    */
   readonly values?: "text" | "bytes";
+  /** Whether it reports changes of what was read (`track`). @defaultValue `false` */
+  readonly hasTracking?: boolean;
   /** Titles of tests that the store cannot pass, with the reason. */
   readonly skip?: readonly { readonly reason: string; readonly tests: readonly string[] }[];
   /**
@@ -106,7 +109,7 @@ export function describeCacheStore(
   name: string,
   options: CacheStoreSuiteOptions,
 ): void {
-  const contract = options.values === "bytes" ? CONTRACT_OF_BYTES : CONTRACT;
+  const contract = contractOf(options);
   const reasons = skipReasons(options, contract);
   framework.describe(`cache store ${name}`, () => {
     for (const [title, run] of Object.entries(contract)) {
@@ -115,6 +118,11 @@ export function describeCacheStore(
       else framework.it.skip(`${title} (skipped: ${reason})`, () => runWithStore(options, run));
     }
   });
+}
+
+function contractOf({ values, hasTracking = false }: CacheStoreSuiteOptions): CacheContractTests {
+  const contract = values === "bytes" ? CONTRACT_OF_BYTES : CONTRACT;
+  return { ...contract, ...(hasTracking ? TRACKING : NO_TRACKING) };
 }
 
 function skipReasons({ skip = [] }: CacheStoreSuiteOptions, contract: object): Map<string, string> {

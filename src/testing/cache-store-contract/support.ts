@@ -52,11 +52,12 @@ export async function put(
   assert.equal(await store.set({ key, value, ttl }, "always", later()), true);
 }
 
-/** Reads one value, in both ways. */
+/** Reads one value, in all ways. */
 export async function read(store: CacheStore, key: string): Promise<string | undefined> {
   const value = await store.get(key, later());
   assert.deepEqual(await store.getMany([key], later()), [value]);
-  if (store.getSync !== undefined) assert.deepEqual(store.getSync(key), value);
+  const atHand = store.getSync?.(key);
+  if (store.getSync !== undefined && atHand !== null) assert.deepEqual(atHand, value);
   return value as string | undefined;
 }
 

@@ -13,9 +13,13 @@ export function withTexts(store: CacheStore, values: "text" | "bytes"): CacheSto
     return value.toString();
   };
   const toTextIfThere = (value: StoredValue | undefined) => (value === undefined ? undefined : toText(value));
+  const getSync = (key: string) => {
+    const value = store.getSync?.(key);
+    return value === null ? null : toTextIfThere(value);
+  };
   const texts: Partial<CacheStore> = {
     get: async (...args) => toTextIfThere(await store.get(...args)),
-    ...(store.getSync && { getSync: (key) => toTextIfThere(store.getSync?.(key)) }),
+    ...(store.getSync && { getSync }),
     getMany: async (...args) => (await store.getMany(...args)).map(toTextIfThere),
     takeMany: async (...args) => (await store.takeMany(...args)).map(toTextIfThere),
     ensureMany: async (...args) => (await store.ensureMany(...args)).map(toText),

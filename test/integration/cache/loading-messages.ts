@@ -23,6 +23,9 @@ export interface LoadReply {
 /** A value, or the name, message and code of an error. */
 export type LoadOutcome = { readonly value: unknown } | { readonly error: string };
 
+/** Store of the caches of a process. */
+export type LoadingStore = "redis" | "tiered";
+
 export type LoadingMessage = "ready" | LoadReply;
 
 export const LOADER_ERROR = "RangeError: the source is down";

@@ -2,6 +2,8 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { createClient } from "@redis/client";
 import { type Cache, type CacheSettings, createSojourn } from "sojourn";
+import { redisCacheStore } from "sojourn/stores/redis";
+import { tieredCacheStore } from "sojourn/stores/tiered";
 import {
   LOADER_ERROR,
   type LoadingMessage,
@@ -12,7 +14,8 @@ import {
   runsOf,
 } from "./loading-messages.ts";
 
-const [url = ""] = process.argv.slice(2);
+const [url = "", storeName] = process.argv.slice(2);
+const store = storeName === "tiered" ? tieredCacheStore() : redisCacheStore();
 const client = createClient({ url });
 await client.connect();
 const caches = new Map<string, Cache>();
@@ -52,7 +55,7 @@ function openCache(settings: CacheSettings): Cache {
     projectName: "loading",
     secretKey: "the secret of the loading processes",
     redis: { default: url },
-    caches: { default: settings },
+    caches: { default: { store, ...settings } },
   });
   caches.set(settings.keyPrefix ?? "", opened.default);
   return opened.default;

@@ -2,7 +2,13 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 
 import { buildProgram } from "../../support/program.ts";
-import type { LoadingMessage, LoadOutcome, LoadReply, LoadRequest } from "./loading-messages.ts";
+import type {
+  LoadingMessage,
+  LoadingStore,
+  LoadOutcome,
+  LoadReply,
+  LoadRequest,
+} from "./loading-messages.ts";
 
 /** Built once, when the first process is started. */
 let program: Promise<string> | undefined;
@@ -17,9 +23,9 @@ export class LoadingWorker {
   }
 
   /** Starts a process, and waits until it has a connection. */
-  static async start(url: string): Promise<LoadingWorker> {
+  static async start(url: string, store: LoadingStore = "redis"): Promise<LoadingWorker> {
     program ??= buildProgram(new URL("loading-process.ts", import.meta.url));
-    const child = spawn(process.execPath, [await program, url], {
+    const child = spawn(process.execPath, [await program, url, store], {
       stdio: ["ignore", "inherit", "inherit", "ipc"],
     });
     const crashed = once(child, "exit").then(([code, signal]) => {
@@ -30,8 +36,8 @@ export class LoadingWorker {
     return new LoadingWorker(child);
   }
 
-  static startMany(count: number, url: string): Promise<LoadingWorker[]> {
-    return Promise.all(Array.from({ length: count }, () => LoadingWorker.start(url)));
+  static startMany(count: number, url: string, store?: LoadingStore): Promise<LoadingWorker[]> {
+    return Promise.all(Array.from({ length: count }, () => LoadingWorker.start(url, store)));
   }
 
   /** Lets it load. A process that is killed never answers. */

@@ -1,9 +1,25 @@
-import { onTestFinished } from "vitest";
+import { onTestFinished, vi } from "vitest";
 
 import { type Cache, type CacheSettings, createCaches } from "../../../src/cache/index.ts";
 import { systemClock } from "../../../src/core/clock.ts";
 import { RedisRegistry } from "../../../src/redis/registry.ts";
-import type { RedisServer } from "../../support/redis-server.ts";
+import { describeWithRedis, type RedisServer } from "../../support/redis-server.ts";
+
+/** {@link describeWithRedis} for each of some stores by their names. */
+export function describeOnEach<Store>(
+  stores: Readonly<Record<string, Store>>,
+  title: string,
+  define: (store: Store) => void,
+): void {
+  for (const [name, store] of Object.entries(stores)) {
+    describeWithRedis(`${title}, on ${name}`, () => define(store));
+  }
+}
+
+/** Checks something, which has to hold now, or within a time in milliseconds. */
+export async function holdsWithin(lag: number, check: () => Promise<void>): Promise<void> {
+  await (lag === 0 ? check() : vi.waitFor(check, { timeout: lag, interval: 1 }));
+}
 
 let prefixes = 0;
 

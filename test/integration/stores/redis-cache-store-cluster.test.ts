@@ -26,10 +26,14 @@ describeWithRedis("the Redis cache store on a cluster of three masters", () => {
   const openStore = (values: "text" | "bytes" = "text"): CacheStore =>
     redisCacheStore()({ redis, clock: systemClock, values });
 
-  describeCacheStore(concurrently, "redis cluster", { open: () => ({ store: openStore() }) });
+  describeCacheStore(concurrently, "redis cluster", {
+    open: () => ({ store: openStore() }),
+    hasTracking: true,
+  });
   describeCacheStore(concurrently, "redis cluster, read as bytes", {
     open: () => ({ store: openStore("bytes") }),
     values: "bytes",
+    hasTracking: true,
   });
 
   test("keys of one slot are read and deleted together", async () => {

@@ -31,13 +31,15 @@ describeWithRedis("the Redis cache store", () => {
   const openStore = (options?: RedisCacheStoreOptions, values: "text" | "bytes" = "text"): CacheStore =>
     redisCacheStore(options)({ redis, clock: systemClock, values });
 
-  describeCacheStore(concurrently, "redis", { open: () => ({ store: openStore() }) });
+  describeCacheStore(concurrently, "redis", { open: () => ({ store: openStore() }), hasTracking: true });
   describeCacheStore(concurrently, "redis, read as bytes", {
     open: () => ({ store: openStore({}, "bytes") }),
     values: "bytes",
+    hasTracking: true,
   });
   describeCacheStore(promisedAlone, "redis, with the locks of django-redis", {
     open: () => ({ store: openStore({ locks: "django-redis" }) }),
+    hasTracking: true,
     skip: [
       {
         reason: "there, a lock is an entry",

@@ -23,6 +23,7 @@ import {
 } from "../../cache-store.ts";
 import { chunksOf, COMMANDS_AT_ONCE, KEYS_AT_ONCE } from "../../chunks.ts";
 import { endsLease } from "../../ends-lease.ts";
+import type { ChangeListener } from "../../tracked-reads.ts";
 import { awaitWrites, writeInChunks } from "../../await-writes.ts";
 import { asReply, escapeGlob, toArgument, toRedisTtl, SCAN_COUNT } from "../arguments.ts";
 import { toExpiry, toIncrement, toTtl, toValue } from "./cache-replies.ts";
@@ -30,6 +31,7 @@ import { isReply, isSeen, unlessHalfMoved } from "./half-moved-slots.ts";
 import { commandsFor, type Round, roundsOf } from "./key-groups.ts";
 import { ownKeyOf, ownKindOf } from "./own-keys.ts";
 import { type LockNames, RedisLocks } from "./redis-locks.ts";
+import { RedisTrackedReads } from "./redis-tracked-reads.ts";
 import {
   CACHE_COMPARE_AND_SET,
   CACHE_ENSURE,
@@ -79,6 +81,13 @@ export class RedisCacheStore implements CacheStore {
     this.#form = form;
     this.#locks = new RedisLocks(connection, locks);
     this.#isSlotted = connection.isCluster;
+  }
+
+  /** @returns `undefined` on a client of the application, which cannot track. */
+  track(listener: ChangeListener): RedisTrackedReads | undefined {
+    if (!this.#connection.canTrack) return undefined;
+    const connection = this.#connection.tracking(listener);
+    return new RedisTrackedReads(connection, new RedisCacheStore(connection, this.#form));
   }
 
   get(key: string, deadline: Deadline): Promise<StoredValue | undefined> {
