@@ -1,7 +1,8 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { vi } from "vitest";
+import { afterAll, vi } from "vitest";
+import { findDatabaseCommand } from "../../scripts/services.mjs";
 import { describeWithCommands, endServer, tracked } from "./server-process.ts";
 import { deleteFolder, makeTemporaryFolder } from "./temporary-folder.ts";
 
@@ -10,6 +11,17 @@ export const MEMCACHED = ["memcached"];
 /** `describe` for tests that need memcached. */
 export function describeWithMemcached(title: string, define: () => void): void {
   describeWithCommands(MEMCACHED, title, define);
+}
+
+/**
+ * Starts a server that the tests of the file share. `undefined` without memcached, but in CI, where it
+ * has to be there.
+ */
+export async function memcachedForFile(): Promise<MemcachedServer | undefined> {
+  if (process.env["CI"] !== "true" && findDatabaseCommand(MEMCACHED) === undefined) return undefined;
+  const server = await MemcachedServer.start();
+  afterAll(() => server.stop());
+  return server;
 }
 
 /** A real memcached of the test's own, on a socket in a temporary folder. */

@@ -23,8 +23,11 @@ export interface LoadReply {
 /** A value, or the name, message and code of an error. */
 export type LoadOutcome = { readonly value: unknown } | { readonly error: string };
 
-/** Store of the caches of a process. */
-export type LoadingStore = "redis" | "tiered";
+/** Store of the caches of a process, and the address of a server of its own. */
+export interface LoadingStore {
+  readonly name: "redis" | "tiered" | "memcached";
+  readonly address?: string;
+}
 
 export type LoadingMessage = "ready" | LoadReply;
 

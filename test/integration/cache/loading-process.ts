@@ -2,11 +2,13 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { createClient } from "@redis/client";
 import { type Cache, type CacheSettings, createSojourn } from "sojourn";
+import { memcachedCacheStore } from "sojourn/stores/memcached";
 import { redisCacheStore } from "sojourn/stores/redis";
 import { tieredCacheStore } from "sojourn/stores/tiered";
 import {
   LOADER_ERROR,
   type LoadingMessage,
+  type LoadingStore,
   type LoadOutcome,
   type LoadRequest,
   overlapsOf,
@@ -14,8 +16,12 @@ import {
   runsOf,
 } from "./loading-messages.ts";
 
-const [url = "", storeName] = process.argv.slice(2);
-const store = storeName === "tiered" ? tieredCacheStore() : redisCacheStore();
+const [url = "", storeName = "redis", address] = process.argv.slice(2);
+const store = {
+  redis: redisCacheStore,
+  tiered: tieredCacheStore,
+  memcached: () => memcachedCacheStore({ servers: address }),
+}[storeName as LoadingStore["name"]]();
 const client = createClient({ url });
 await client.connect();
 const caches = new Map<string, Cache>();

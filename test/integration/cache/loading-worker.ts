@@ -23,9 +23,12 @@ export class LoadingWorker {
   }
 
   /** Starts a process, and waits until it has a connection. */
-  static async start(url: string, store: LoadingStore = "redis"): Promise<LoadingWorker> {
+  static async start(
+    url: string,
+    { name, address = "" }: LoadingStore = { name: "redis" },
+  ): Promise<LoadingWorker> {
     program ??= buildProgram(new URL("loading-process.ts", import.meta.url));
-    const child = spawn(process.execPath, [await program, url, store], {
+    const child = spawn(process.execPath, [await program, url, name, address], {
       stdio: ["ignore", "inherit", "inherit", "ipc"],
     });
     const crashed = once(child, "exit").then(([code, signal]) => {

@@ -2,12 +2,21 @@ import { setTimeout as pause } from "node:timers/promises";
 import { afterAll, expect, onTestFinished, vi } from "vitest";
 
 import type { Cache, CacheSettings } from "../../../src/cache/index.ts";
+import { memcachedCacheStore } from "../../../src/stores/memcached/index.ts";
 import { CacheLoadTimeoutError } from "../../../src/core/errors.ts";
 import { gate } from "../../support/cache-harness.ts";
 import { errorOf, MARGIN } from "../../support/redis-connections.ts";
 import { redisTest } from "../../support/fixtures/redis.ts";
+import { memcachedForFile } from "../../support/memcached-server.ts";
 import { describeWithRedis } from "../../support/redis-server.ts";
-import { LOADER_ERROR, type LoadRequest, overlapsOf, runningOf, runsOf } from "./loading-messages.ts";
+import {
+  LOADER_ERROR,
+  type LoadingStore,
+  type LoadRequest,
+  overlapsOf,
+  runningOf,
+  runsOf,
+} from "./loading-messages.ts";
 import { LoadingWorker } from "./loading-worker.ts";
 import { describeOnEach, holdsWithin, newPrefix, openCache } from "./support.ts";
 
@@ -16,7 +25,13 @@ const CALLERS = 25;
 /** In milliseconds. */
 const LEASE = 1000;
 
-const STORES = { Redis: "redis", "memory before Redis": "tiered" } as const;
+const memcached = await memcachedForFile();
+
+const STORES: Record<string, LoadingStore> = {
+  Redis: { name: "redis" },
+  "memory before Redis": { name: "tiered" },
+  ...(memcached && { memcached: { name: "memcached", address: memcached.path } }),
+};
 
 describeOnEach(STORES, "getOrSet in several processes", (store) => {
   const test = redisTest.extend(
@@ -112,18 +127,22 @@ describeOnEach(STORES, "getOrSet in several processes", (store) => {
     const start = performance.now();
     const outcomes = await Promise.all(workers.slice(0, 2).map((worker) => worker.load(again)));
     const took = performance.now() - start;
-    // Memory answers before the loader begins.
-    await holdsWithin(store === "redis" ? 0 : 1000, async () =>
+    // Memory answers before the loader begins, and memcached while the lease is taken.
+    await holdsWithin(store.name === "redis" ? 0 : 1000, async () =>
       expect(await numberAt(runningOf(key)), `answered after ${took} ms, while the loader ran`).toBe(1),
     );
     expect(outcomes.flat()).toStrictEqual(Array.from({ length: 20 }, () => ({ value: "old" })));
-    const cache = openCache(server, request.settings);
+    const own =
+      memcached && store.name === "memcached"
+        ? { store: memcachedCacheStore({ servers: memcached.path }) }
+        : {};
+    const cache = openCache(server, { ...request.settings, ...own });
     await vi.waitFor(async () => expect(await cache.get(key)).toBe("new"));
     expect(await numberAt(runsOf(key))).toBe(2);
   });
 
   // Waits are the same wherever hits come from, and connections of two kinds take longer to open.
-  if (store !== "redis") return;
+  if (store.name !== "redis") return;
 
   /** How long each process takes for one caller each, in milliseconds. */
   const timesOf = (requests: readonly Omit<LoadRequest, "id" | "callers">[]): Promise<number[]> =>
