@@ -1,18 +1,9 @@
-import { describeKind } from "../../core/descriptions.ts";
-import { CacheKeyNotFoundError, CacheNotIntegerError, CacheUsageError } from "../../core/errors.ts";
+import { CacheKeyNotFoundError, CacheNotIntegerError } from "../../core/errors.ts";
 import type { Cache } from "../cache.ts";
 import type { CountingSteps } from "../counters.ts";
 
 /** A cache for the counters of limits. */
 export type CountingCache = Cache;
-
-/** @throws {CacheUsageError} For a value that is no cache, such as all caches or their settings. */
-export function checkCountingCache(cache: unknown, call: string): void {
-  if (typeof cache === "object" && cache !== null && "counters" in cache && "incr" in cache) return;
-  throw new CacheUsageError(
-    `${call}() expected a cache, such as caches.default, got ${describeKind(cache)}.`,
-  );
-}
 
 /** A counter of a window: its key, and its time to live from its first count on. */
 export interface Counter {

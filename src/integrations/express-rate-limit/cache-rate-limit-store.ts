@@ -1,14 +1,9 @@
 import { checkOptions, knownOptions } from "../../core/calls.ts";
 import type { Clock, Milliseconds } from "../../core/clock.ts";
 import { CacheUsageError } from "../../core/errors.ts";
+import { checkCache } from "../../cache/check-cache.ts";
 import type { Counters } from "../../cache/counters.ts";
-import {
-  addToCounter,
-  checkCountingCache,
-  type CountingCache,
-  takeBack,
-  toCount,
-} from "../../cache/limits/counters.ts";
+import { addToCounter, type CountingCache, takeBack, toCount } from "../../cache/limits/counters.ts";
 import { StaggeredWindows } from "../../cache/limits/windows.ts";
 import { OutstandingHits } from "./outstanding-hits.ts";
 
@@ -64,7 +59,7 @@ export function expressRateLimitStore(
   cache: CountingCache,
   options: RateLimitStoreOptions = {},
 ): CacheRateLimitStore {
-  checkCountingCache(cache, "expressRateLimitStore");
+  checkCache(cache, "expressRateLimitStore");
   checkOptions(options, OPTIONS);
   return new CacheRateLimitStore(cache, options);
 }
