@@ -15,8 +15,14 @@ const KINDS: readonly Kind[] = [
   { folder: "integrations", factorySuffix: "Store" },
 ];
 
-/** Factories that their framework names otherwise: Nest's are classes of modules. */
-const FACTORIES = new Map([["src/adapters/nest/index.ts", "SessionsModule"]]);
+/**
+ * Factories that their framework names otherwise: Nest's are classes of modules, and some libraries
+ * call their port a storage, a driver or a cache.
+ */
+const FACTORIES = new Map([
+  ["src/adapters/nest/index.ts", "SessionsModule"],
+  ["src/integrations/nestjs-throttler/index.ts", "nestjsThrottlerStorage"],
+]);
 
 /** The conditions of one export, in the order in which Node has to see them. */
 export interface ExportTarget {

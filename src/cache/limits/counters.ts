@@ -1,15 +1,25 @@
+import { createHash } from "node:crypto";
+
 import { CacheKeyNotFoundError, CacheNotIntegerError } from "../../core/errors.ts";
 import type { Cache } from "../cache.ts";
 import type { CountingSteps } from "../counters.ts";
+import type { Timeout } from "../options/timeouts.ts";
 
 /** A cache for the counters of limits. */
 export type CountingCache = Cache;
 
+/**
+ * Returns the key of a counter. It shows no part but the prefix: ids are addresses and names of
+ * people, and keys appear in logs.
+ */
+export function toCounterKey(prefix: string, parts: readonly (string | number)[]): string {
+  return prefix + createHash("sha256").update(JSON.stringify(parts)).digest("base64url");
+}
+
 /** A counter of a window: its key, and its time to live from its first count on. */
 export interface Counter {
   readonly key: string;
-  /** Time to live, in seconds. */
-  readonly timeout: number;
+  readonly timeout: Timeout;
 }
 
 /**
