@@ -142,7 +142,7 @@ export class CacheKeyvStore extends EventEmitter {
 
   /** Iterates over the entries of the namespace, page by page. */
   async *iterator<Value = unknown>(
-    namespace = this.namespace,
+    namespace: string | undefined = this.namespace,
   ): AsyncGenerator<(string | Awaited<Value> | undefined)[], void> {
     let page: string[] = [];
     for await (const key of this.#cache.iterKeys(keysBeginningWith(prefixOf(namespace)))) {
