@@ -21,7 +21,10 @@ const KINDS: readonly Kind[] = [
  */
 const FACTORIES = new Map([
   ["src/adapters/nest/index.ts", "SessionsModule"],
+  ["src/integrations/apollo/index.ts", "apolloCache"],
+  ["src/integrations/graphql-response-cache/index.ts", "graphqlResponseCache"],
   ["src/integrations/nestjs-throttler/index.ts", "nestjsThrottlerStorage"],
+  ["src/integrations/unstorage/index.ts", "unstorageDriver"],
 ]);
 
 /** The conditions of one export, in the order in which Node has to see them. */

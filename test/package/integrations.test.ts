@@ -5,14 +5,17 @@ describeApplications("one library", {
   shared: ["cache.ts"],
   // By the names of the integrations.
   applications: {
+    apollo: { packages: ["@apollo/utils.keyvaluecache"] },
     "express-rate-limit": { packages: ["express", "@types/express", "express-rate-limit"] },
     "fastify-rate-limit": { packages: ["fastify", "@fastify/rate-limit"] },
+    "graphql-response-cache": { packages: ["@envelop/core", "@envelop/response-cache", "graphql"] },
     keyv: { packages: ["keyv", "cache-manager"] },
     "nestjs-throttler": {
       packages: ["@nestjs/common", "@nestjs/core", "@nestjs/throttler", "reflect-metadata", "rxjs"],
       compilerOptions: { experimentalDecorators: true },
     },
     "rate-limiter-flexible": { packages: ["rate-limiter-flexible"] },
+    unstorage: { packages: ["unstorage"] },
   },
   // One whose types are its own, and one made of the library's class.
   tried: ["keyv", "rate-limiter-flexible"],
@@ -20,10 +23,12 @@ describeApplications("one library", {
     "@fastify/rate-limit",
     "@nestjs/core",
     "@nestjs/throttler",
+    "@envelop/response-cache",
     "@redis/client",
     "express",
     "express-rate-limit",
     "fastify",
+    "graphql",
     "keyv",
     "rate-limiter-flexible",
     "unstorage",

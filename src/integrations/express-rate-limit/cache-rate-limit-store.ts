@@ -8,7 +8,7 @@ import { StaggeredWindows } from "../../cache/limits/windows.ts";
 import { OutstandingHits } from "./outstanding-hits.ts";
 
 /** Options of {@link expressRateLimitStore}. */
-export interface RateLimitStoreOptions {
+export interface RatePrefixOption {
   /**
    * First part of the keys in the cache. Limiters with the same prefix share their counts.
    * @defaultValue `"erl:"`
@@ -57,7 +57,7 @@ export interface RateLimitInfo {
  */
 export function expressRateLimitStore(
   cache: CountingCache,
-  options: RateLimitStoreOptions = {},
+  options: RatePrefixOption = {},
 ): CacheRateLimitStore {
   checkCache(cache, "expressRateLimitStore");
   checkOptions(options, OPTIONS);
@@ -82,10 +82,7 @@ export class CacheRateLimitStore {
   #windows: StaggeredWindows | undefined;
 
   /** @internal Use {@link expressRateLimitStore}. */
-  constructor(
-    { counters }: CountingCache,
-    { prefix = "erl:", clock = counters.clock }: RateLimitStoreOptions,
-  ) {
+  constructor({ counters }: CountingCache, { prefix = "erl:", clock = counters.clock }: RatePrefixOption) {
     this.prefix = prefix;
     this.#counters = counters;
     this.#clock = clock;

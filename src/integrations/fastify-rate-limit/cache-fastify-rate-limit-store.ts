@@ -4,11 +4,11 @@ import { checkCache } from "../../cache/check-cache.ts";
 import type { Counters } from "../../cache/counters.ts";
 import { type CountingCache, toCounterKey } from "../../cache/limits/counters.ts";
 import { addTimed, readTimed } from "../../cache/limits/timed-counts.ts";
-import { type LimitStoreOptions, toPrefix } from "../limit-options.ts";
+import { type PrefixOption, toPrefix } from "../prefix-option.ts";
 import { toTimeout } from "../timeouts.ts";
 
 /** Options of {@link fastifyRateLimitStore}. */
-export interface FastifyRateLimitStoreOptions extends LimitStoreOptions {
+export interface FastifyRatePrefixOption extends PrefixOption {
   /** @defaultValue `"fastify-rate-limit:"` */
   readonly prefix?: string | undefined;
 }
@@ -57,7 +57,7 @@ const MAX_BACKOFF = toMilliseconds(MAX_SPAN) as Milliseconds;
  */
 export function fastifyRateLimitStore(
   cache: CountingCache,
-  options: FastifyRateLimitStoreOptions = {},
+  options: FastifyRatePrefixOption = {},
 ): FastifyRateLimitStoreClass {
   checkCache(cache, "fastifyRateLimitStore");
   const { counters } = cache;

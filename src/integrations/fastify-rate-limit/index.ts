@@ -2,6 +2,6 @@ export {
   type CacheFastifyRateLimitStore,
   type FastifyRateLimitCallback,
   type FastifyRateLimitStoreClass,
-  type FastifyRateLimitStoreOptions,
+  type FastifyRatePrefixOption,
   fastifyRateLimitStore,
 } from "./cache-fastify-rate-limit-store.ts";

@@ -5,7 +5,7 @@ import { CacheUsageError } from "../../core/errors.ts";
 import type { Cache } from "../../cache/cache.ts";
 import { checkCache } from "../../cache/check-cache.ts";
 import { keysBeginningWith } from "../../cache/keys/key-patterns.ts";
-import type { Timeout } from "../../cache/options/timeouts.ts";
+import { setEach } from "../set-each.ts";
 import { toTimeout } from "../timeouts.ts";
 
 /** Entry of {@link CacheKeyvStore.setMany}. */
@@ -90,17 +90,11 @@ export class CacheKeyvStore extends EventEmitter {
    */
   async setMany(entries: readonly KeyvStoreEntry[]): Promise<boolean[]> {
     const last = new Map(entries.map((entry) => [this.#checked(entry.key), entry]));
-    const byTimeout = new Map<Timeout, Map<string, unknown>>();
-    for (const { key, value, ttl } of last.values()) {
-      const timeout = toTimeout(ttl);
-      const values = byTimeout.get(timeout) ?? new Map<string, unknown>();
-      byTimeout.set(timeout, values.set(key, value));
-    }
-    const unstored = await Promise.all(
-      [...byTimeout].map(([timeout, values]) => this.#cache.setMany(values, { timeout })),
+    const unstored = await setEach(
+      this.#cache,
+      [...last.values()].map(({ key, value, ttl }) => ({ key, value, timeout: toTimeout(ttl) })),
     );
-    const failed = new Set(unstored.flat());
-    return entries.map(({ key }) => !failed.has(key));
+    return entries.map(({ key }) => !unstored.has(key));
   }
 
   /** Deletes an entry. @returns Whether there was one. */

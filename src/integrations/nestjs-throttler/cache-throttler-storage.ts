@@ -5,11 +5,11 @@ import { checkCache } from "../../cache/check-cache.ts";
 import type { Counters } from "../../cache/counters.ts";
 import { type CountingCache, toCounterKey } from "../../cache/limits/counters.ts";
 import { addTimed } from "../../cache/limits/timed-counts.ts";
-import { type LimitStoreOptions, toPrefix } from "../limit-options.ts";
+import { type PrefixOption, toPrefix } from "../prefix-option.ts";
 import { toTimeout } from "../timeouts.ts";
 
 /** Options of {@link nestjsThrottlerStorage}. */
-export interface ThrottlerStorageOptions extends LimitStoreOptions {
+export interface ThrottlerStorageOptions extends PrefixOption {
   /** @defaultValue `"throttler:"` */
   readonly prefix?: string | undefined;
 }
