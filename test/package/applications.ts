@@ -6,12 +6,15 @@ import { run } from "../../scripts/lib/processes.mjs";
 import { inProject } from "../../scripts/lib/project.mjs";
 import { isSoak } from "../support/scale.ts";
 import { deleteFolder, makeTemporaryFolder, writeFiles } from "../support/temporary-folder.ts";
-import { installTested, makeConsumer, packTarball, runScript } from "./consumer.ts";
+import { installInto, testedVersions } from "../../scripts/lib/application.mjs";
+import { makeConsumer, packTarball, runScript } from "./consumer.ts";
 
 /** An application that is put into an empty folder. */
 export interface PackedApplication {
   /** Packages of an application, their types included. */
   readonly packages: readonly string[];
+  /** More packages, with versions: those that the project itself does not have, being too heavy. */
+  readonly versions?: readonly string[];
   /** Others of {@link PackedApplications.foreign} that come with these. */
   readonly standsOn?: readonly string[];
   readonly compilerOptions?: object;
@@ -68,14 +71,14 @@ export function describeApplications(what: string, kind: PackedApplications): vo
 
     afterAll(() => deleteFolder(folder));
 
-    describe.for(tried)("%s", ([name, { packages, standsOn = [], ...own }]) => {
+    describe.for(tried)("%s", ([name, { packages, versions = [], standsOn = [], ...own }]) => {
       let application: string;
 
       beforeAll(async () => {
         application = join(folder, name);
         await mkdir(application);
         await makeConsumer(application, tarball);
-        await installTested(application, ["@types/node", ...packages]);
+        await installInto(application, [...testedVersions(["@types/node", ...packages]), ...versions]);
         for (const file of [`${name}.ts`, ...(kind.shared ?? [])]) {
           await copyFile(inProject("test", "package", kind.folder, file), join(application, file));
         }

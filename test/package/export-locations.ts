@@ -22,6 +22,7 @@ const KINDS: readonly Kind[] = [
 const FACTORIES = new Map([
   ["src/adapters/nest/index.ts", "SessionsModule"],
   ["src/integrations/apollo/index.ts", "apolloCache"],
+  ["src/integrations/better-auth/index.ts", "betterAuthStorage"],
   ["src/integrations/graphql-response-cache/index.ts", "graphqlResponseCache"],
   ["src/integrations/nestjs-throttler/index.ts", "nestjsThrottlerStorage"],
   ["src/integrations/unstorage/index.ts", "unstorageDriver"],

@@ -6,6 +6,7 @@ describeApplications("one library", {
   // By the names of the integrations.
   applications: {
     apollo: { packages: ["@apollo/utils.keyvaluecache"] },
+    "better-auth": { packages: [], versions: ["better-auth@1.7.25"] },
     "express-rate-limit": { packages: ["express", "@types/express", "express-rate-limit"] },
     "fastify-rate-limit": { packages: ["fastify", "@fastify/rate-limit"] },
     "graphql-response-cache": { packages: ["@envelop/core", "@envelop/response-cache", "graphql"] },

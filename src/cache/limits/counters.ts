@@ -9,10 +9,10 @@ import type { Timeout } from "../options/timeouts.ts";
 export type CountingCache = Cache;
 
 /**
- * Returns the key of a counter. It shows no part but the prefix: ids are addresses and names of
- * people, and keys appear in logs.
+ * Returns a key that shows no part but the prefix: ids are addresses and names of people, and keys
+ * appear in logs.
  */
-export function toCounterKey(prefix: string, parts: readonly (string | number)[]): string {
+export function toHashedKey(prefix: string, parts: readonly (string | number)[]): string {
   return prefix + createHash("sha256").update(JSON.stringify(parts)).digest("base64url");
 }
 

@@ -1,7 +1,7 @@
 import { crc32 } from "node:zlib";
 
 import type { EpochMilliseconds, Milliseconds } from "../../core/clock.ts";
-import { type Counter, toCounterKey } from "./counters.ts";
+import { type Counter, toHashedKey } from "./counters.ts";
 
 /** One window of one id. It includes its beginning, not its end. */
 export interface Window {
@@ -48,7 +48,7 @@ export class StaggeredWindows {
   counter(id: string, number: number): Counter {
     const { prefix, kind, length, isReadFor } = this.#settings;
     return {
-      key: toCounterKey(prefix, [kind, length, number, id]),
+      key: toHashedKey(prefix, [kind, length, number, id]),
       timeout: (length * isReadFor) / 1000 + SPARE_SECONDS,
     };
   }

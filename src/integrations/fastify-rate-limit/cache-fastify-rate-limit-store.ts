@@ -2,7 +2,7 @@ import type { Milliseconds } from "../../core/clock.ts";
 import { MAX_SPAN, toMilliseconds } from "../../core/durations.ts";
 import { checkCache } from "../../cache/check-cache.ts";
 import type { Counters } from "../../cache/counters.ts";
-import { type CountingCache, toCounterKey } from "../../cache/limits/counters.ts";
+import { type CountingCache, toHashedKey } from "../../cache/limits/counters.ts";
 import { addTimed, readTimed } from "../../cache/limits/timed-counts.ts";
 import { type PrefixOption, toPrefix } from "../prefix-option.ts";
 import { toTimeout } from "../timeouts.ts";
@@ -142,7 +142,7 @@ export class CacheFastifyRateLimitStore {
   }
 
   #keyOf(client: string | number): string {
-    return toCounterKey(this.#prefix, [...this.#scope, String(client)]);
+    return toHashedKey(this.#prefix, [...this.#scope, String(client)]);
   }
 }
 

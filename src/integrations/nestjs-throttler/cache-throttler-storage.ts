@@ -3,7 +3,7 @@ import { CacheUsageError } from "../../core/errors.ts";
 import { describeValue } from "../../core/settings.ts";
 import { checkCache } from "../../cache/check-cache.ts";
 import type { Counters } from "../../cache/counters.ts";
-import { type CountingCache, toCounterKey } from "../../cache/limits/counters.ts";
+import { type CountingCache, toHashedKey } from "../../cache/limits/counters.ts";
 import { addTimed } from "../../cache/limits/timed-counts.ts";
 import { type PrefixOption, toPrefix } from "../prefix-option.ts";
 import { toTimeout } from "../timeouts.ts";
@@ -88,7 +88,7 @@ export class CacheThrottlerStorage {
     throttlerName: string,
   ): Promise<ThrottlerRecord> {
     checkNumbers({ ttl, limit, blockDuration });
-    const key = toCounterKey(this.#prefix, [throttlerName, client]);
+    const key = toHashedKey(this.#prefix, [throttlerName, client]);
     const timeout = toTimeout(Math.max(ttl, 1));
     return this.#counters.during(async (steps) => {
       const { count, ttl: left } = await addTimed(steps, { key, timeout }, 1);

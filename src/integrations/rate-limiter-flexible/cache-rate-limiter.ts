@@ -6,7 +6,7 @@ import { CacheUsageError } from "../../core/errors.ts";
 import { describeValue } from "../../core/settings.ts";
 import { checkCache } from "../../cache/check-cache.ts";
 import type { Counters } from "../../cache/counters.ts";
-import { type CountingCache, toCounterKey } from "../../cache/limits/counters.ts";
+import { type CountingCache, toHashedKey } from "../../cache/limits/counters.ts";
 import { addTimed, readTimed, type TimedCount } from "../../cache/limits/timed-counts.ts";
 import { toTimeout } from "../timeouts.ts";
 
@@ -119,7 +119,7 @@ export class CacheRateLimiter extends Base {
 
   #keyOf(storageKey: string | number): string {
     const prefix = this.keyPrefix === "" ? "" : `${this.keyPrefix}:`;
-    return toCounterKey(prefix, [this.parseKey(String(storageKey))]);
+    return toHashedKey(prefix, [this.parseKey(String(storageKey))]);
   }
 }
 
