@@ -16,6 +16,7 @@ function start() {
     database,
     emailAndPassword: { enabled: true },
     secondaryStorage: betterAuthStorage(cache),
+    logger: { disabled: true },
     rateLimit: { enabled: true, storage: "secondary-storage" },
   });
 }
