@@ -1,4 +1,4 @@
-import type { Clock } from "../core/clock.ts";
+import type { Clock, Milliseconds } from "../core/clock.ts";
 import type { Deadline } from "../core/deadlines.ts";
 import { CacheNotIntegerError } from "../core/errors.ts";
 import { NO_OPTIONS } from "./options/cache-calls.ts";
@@ -89,8 +89,32 @@ export class CountingSteps {
     return result.status === "missing" ? undefined : Number(result.value);
   }
 
-  async deleteMany(keys: readonly string[]): Promise<void> {
-    await this.#core.deleteEntries(this.#core.keys.ofMany(keys, this.#version), this.#deadline);
+  /** Stores a number, whatever entry there is. */
+  async set(key: string, value: number, timeout: Timeout): Promise<void> {
+    const record = { key: this.#superseding(key).storageKey, value: String(value), ttl: toTtl(timeout) };
+    await this.#core.store.set(record, "always", this.#deadline);
+  }
+
+  /** Returns the remaining time of a counter; `null` without an expiry, `undefined` without one. */
+  async ttl(key: string): Promise<Milliseconds | null | undefined> {
+    const { storageKey } = this.#core.keys.of(key, this.#version);
+    return (await this.#core.store.ttlMany([storageKey], this.#deadline))[0];
+  }
+
+  /** Sets the remaining time of a counter. @returns Whether there is one. */
+  async touch(key: string, timeout: Timeout): Promise<boolean> {
+    const { storageKey } = this.#core.keys.of(key, this.#version);
+    const [isTouched = false] = await this.#core.store.touchMany(
+      [storageKey],
+      toTtl(timeout),
+      this.#deadline,
+    );
+    return isTouched;
+  }
+
+  /** @returns Number of counters deleted. */
+  deleteMany(keys: readonly string[]): Promise<number> {
+    return this.#core.deleteEntries(this.#core.keys.ofMany(keys, this.#version), this.#deadline);
   }
 
   /** Returns the entry of a key, and keeps earlier loads from storing their values in it. */

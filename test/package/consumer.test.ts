@@ -9,12 +9,15 @@ import { installTested, makeConsumer, packTarball, runScript } from "./consumer.
 import { exportTargets } from "./export-locations.ts";
 
 const targets = exportTargets(root);
-/** Adapters made of classes of their framework, and the packages that they import. */
-const FRAMEWORKS = new Map([["sojourn/adapters/nest", ["@nestjs/common", "@nestjs/core"]]]);
+/** Exports made of classes of a library, and the packages that they import. */
+const IMPORTING = new Map([
+  ["sojourn/adapters/nest", ["@nestjs/common", "@nestjs/core", "reflect-metadata", "rxjs"]],
+  ["sojourn/integrations/rate-limiter-flexible", ["rate-limiter-flexible"]],
+]);
 
 const specifiers = [...targets.keys()]
   .map((subpath) => `sojourn${subpath.slice(1)}`)
-  .filter((specifier) => !FRAMEWORKS.has(specifier));
+  .filter((specifier) => !IMPORTING.has(specifier));
 
 /** Code that an application may write, with the types that it may rely on. */
 const APPLICATION = `
@@ -208,23 +211,26 @@ describe("the packed tarball, installed in an empty application", () => {
     );
   });
 
-  describe.for([...FRAMEWORKS])("%s, with its framework", ([specifier, packages]) => {
-    beforeAll(() => installTested(application, [...packages, "reflect-metadata", "rxjs"]));
+  describe.for([...IMPORTING])("%s, with its library", ([specifier, packages]) => {
+    beforeAll(() => installTested(application, packages));
 
     test("can be imported, and required", async () => {
       await writeFiles(application, {
-        "import-framework.mjs": `console.log(Object.keys(await import("${specifier}")).length);\n`,
-        "require-framework.cjs": `console.log(Object.keys(require("${specifier}")).length);\n`,
+        "import-library.mjs": `console.log(Object.keys(await import("${specifier}")).length);\n`,
+        "require-library.cjs": `console.log(Object.keys(require("${specifier}")).length);\n`,
       });
-      for (const file of ["import-framework.mjs", "require-framework.cjs"])
+      for (const file of ["import-library.mjs", "require-library.cjs"])
         expect(Number(await runScript(application, file))).toBeGreaterThan(0);
     });
+  });
 
-    test.for(combinations)("has types that fit %s with moduleResolution %s", async (combination) => {
+  test.for(combinations)(
+    "the types of sojourn/adapters/nest fit %s with moduleResolution %s",
+    async (combination) => {
       await writeFiles(application, { "nest.ts": NEST_APPLICATION });
       expect(await compile("nest.ts", combination)).toEqual(COMPILED);
-    });
-  });
+    },
+  );
 
   async function compile(file: string, [compiler, resolution]: Combination): ReturnType<typeof run> {
     const config = `tsconfig.${compiler.slice(-1)}.${resolution}.json`;

@@ -15,9 +15,17 @@ const KINDS: readonly Kind[] = [
   { folder: "integrations", factorySuffix: "Store" },
 ];
 
-/** Factories with other names: Nest's are classes of modules, and some stores have caches alone. */
+/**
+ * Factories that are named otherwise: Nest's are classes of modules, some libraries call their port a
+ * storage, a driver or a cache, and some stores have caches alone.
+ */
 const FACTORIES = new Map([
   ["src/adapters/nest/index.ts", "SessionsModule"],
+  ["src/integrations/apollo/index.ts", "apolloCache"],
+  ["src/integrations/better-auth/index.ts", "betterAuthStorage"],
+  ["src/integrations/graphql-response-cache/index.ts", "graphqlResponseCache"],
+  ["src/integrations/nestjs-throttler/index.ts", "nestjsThrottlerStorage"],
+  ["src/integrations/unstorage/index.ts", "unstorageDriver"],
   ["src/stores/tiered/index.ts", "tieredCacheStore"],
 ]);
 

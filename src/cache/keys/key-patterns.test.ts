@@ -3,7 +3,18 @@ import { describe, expect, test } from "vitest";
 import { openCache } from "../../../test/support/cache-harness.ts";
 import { errorOf } from "../../../test/support/redis-connections.ts";
 import { CacheUsageError } from "../../core/errors.ts";
-import { toKeyPattern } from "./key-patterns.ts";
+import { keysBeginningWith, toKeyPattern } from "./key-patterns.ts";
+
+test.each(["", "a:", "*", "a?", "[a-z]", "^", "\\", "a\\*", "é]"])(
+  "the pattern of all keys that begin with %j matches them and no others",
+  (prefix) => {
+    const { matches, head } = toKeyPattern(keysBeginningWith(prefix));
+    expect(matches(prefix)).toBe(true);
+    expect(matches(`${prefix}b:c`)).toBe(true);
+    expect(matches(`x${prefix}`)).toBe(prefix === "");
+    expect(prefix.startsWith(head)).toBe(true);
+  },
+);
 
 describe("patterns of keys, as Redis reads them", () => {
   test.each<[string, string, boolean]>([

@@ -19,6 +19,11 @@ const [ASTERISK, QUESTION_MARK, OPENING, CLOSING, BACKSLASH, CARET, HYPHEN] = [
   0x2a, 0x3f, 0x5b, 0x5d, 0x5c, 0x5e, 0x2d,
 ];
 
+/** Returns the pattern of all keys with a beginning, which is taken literally. */
+export function keysBeginningWith(prefix: string): string {
+  return `${prefix.replaceAll(/[*?[\]\\]/g, String.raw`\$&`)}*`;
+}
+
 /** Parses a pattern. Every text is one. */
 export function toKeyPattern(pattern: string): KeyPattern {
   const special = pattern.search(SPECIAL);

@@ -1,24 +1,25 @@
-import { describeKind } from "../../core/descriptions.ts";
-import { CacheKeyNotFoundError, CacheNotIntegerError, CacheUsageError } from "../../core/errors.ts";
+import { createHash } from "node:crypto";
+
+import { CacheKeyNotFoundError, CacheNotIntegerError } from "../../core/errors.ts";
 import type { Cache } from "../cache.ts";
 import type { CountingSteps } from "../counters.ts";
+import type { Timeout } from "../options/timeouts.ts";
 
 /** A cache for the counters of limits. */
 export type CountingCache = Cache;
 
-/** @throws {CacheUsageError} For a value that is no cache, such as all caches or their settings. */
-export function checkCountingCache(cache: unknown, call: string): void {
-  if (typeof cache === "object" && cache !== null && "counters" in cache && "incr" in cache) return;
-  throw new CacheUsageError(
-    `${call}() expected a cache, such as caches.default, got ${describeKind(cache)}.`,
-  );
+/**
+ * Returns a key that shows no part but the prefix: ids are addresses and names of people, and keys
+ * appear in logs.
+ */
+export function toHashedKey(prefix: string, parts: readonly (string | number)[]): string {
+  return prefix + createHash("sha256").update(JSON.stringify(parts)).digest("base64url");
 }
 
 /** A counter of a window: its key, and its time to live from its first count on. */
 export interface Counter {
   readonly key: string;
-  /** Time to live, in seconds. */
-  readonly timeout: number;
+  readonly timeout: Timeout;
 }
 
 /**

@@ -3,7 +3,8 @@ import * as v from "valibot";
 import type { Clock } from "../../core/clock.ts";
 import { type Duration, durationSchema, MAX_SPAN } from "../../core/durations.ts";
 import { parseSettings, settingsObject } from "../../core/settings.ts";
-import { checkCountingCache, type CountingCache } from "./counters.ts";
+import { checkCache } from "../check-cache.ts";
+import type { CountingCache } from "./counters.ts";
 import { FixedWindowLimiter } from "./fixed-window.ts";
 import type { Limiter } from "./limit-status.ts";
 import { SlidingWindowLimiter } from "./sliding-window.ts";
@@ -62,7 +63,7 @@ const limiterSchema = settingsObject({
  * ```
  */
 export function createLimiter(cache: CountingCache, settings: LimiterSettings): Limiter {
-  checkCountingCache(cache, "createLimiter");
+  checkCache(cache, "createLimiter");
   const { counters } = cache;
   const { algorithm, clock = counters.clock, ...rest } = parseSettings(limiterSchema, settings, "limiter");
   const Algorithm = algorithm === "fixed" ? FixedWindowLimiter : SlidingWindowLimiter;

@@ -1,8 +1,7 @@
-import { createHash } from "node:crypto";
 import { crc32 } from "node:zlib";
 
 import type { EpochMilliseconds, Milliseconds } from "../../core/clock.ts";
-import type { Counter } from "./counters.ts";
+import { type Counter, toHashedKey } from "./counters.ts";
 
 /** One window of one id. It includes its beginning, not its end. */
 export interface Window {
@@ -45,15 +44,11 @@ export class StaggeredWindows {
     return { number, endsAt: (number + 1) * this.length + offset };
   }
 
-  /**
-   * Returns the counter of a window. Its key shows no id: ids are addresses and names of people,
-   * and keys appear in logs.
-   */
+  /** Returns the counter of a window. */
   counter(id: string, number: number): Counter {
     const { prefix, kind, length, isReadFor } = this.#settings;
-    const digest = createHash("sha256").update(JSON.stringify([kind, length, number, id]));
     return {
-      key: prefix + digest.digest("base64url"),
+      key: toHashedKey(prefix, [kind, length, number, id]),
       timeout: (length * isReadFor) / 1000 + SPARE_SECONDS,
     };
   }

@@ -5,13 +5,9 @@ import { checkOptions, knownOptions } from "../../core/calls.ts";
 import type { Clock, EpochMilliseconds } from "../../core/clock.ts";
 import { CacheUsageError } from "../../core/errors.ts";
 import { describeValue } from "../../core/settings.ts";
+import { checkCache } from "../../cache/check-cache.ts";
 import type { CountingSteps } from "../../cache/counters.ts";
-import {
-  addToCounter,
-  checkCountingCache,
-  type Counter,
-  type CountingCache,
-} from "../../cache/limits/counters.ts";
+import { addToCounter, type Counter, type CountingCache } from "../../cache/limits/counters.ts";
 import { type ParsedRate, parseRate, type RatelimitRate } from "./ratelimit-rate.ts";
 
 /** Identifies one counter of django-ratelimit, without its window. */
@@ -115,7 +111,7 @@ export async function djangoRatelimit(
   cache: CountingCache,
   options: DjangoRatelimitOptions,
 ): Promise<DjangoRatelimitUsage | undefined> {
-  checkCountingCache(cache, "djangoRatelimit");
+  checkCache(cache, "djangoRatelimit");
   checkOptions(options, OPTIONS);
   if (options.rate === null) return undefined;
   const { increment = false, failOpen = false, clock = cache.counters.clock } = options;

@@ -3,11 +3,11 @@ import { expect, onTestFinished, test, vi } from "vitest";
 
 import { anyDeadline, gate, openCache, turn } from "../../../test/support/cache-harness.ts";
 import { CacheUsageError } from "../../core/errors.ts";
-import { expressRateLimitStore, type RateLimitStoreOptions } from "./index.ts";
+import { expressRateLimitStore, type RatePrefixOption } from "./index.ts";
 
 const MINUTE = 60_000;
 
-function open(options: RateLimitStoreOptions = {}) {
+function open(options: RatePrefixOption = {}) {
   const { cache, clock, store: entries, raw } = openCache();
   const keys = async (): Promise<string[]> => {
     const found: string[] = [];

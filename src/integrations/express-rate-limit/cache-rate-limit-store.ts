@@ -1,19 +1,14 @@
 import { checkOptions, knownOptions } from "../../core/calls.ts";
 import type { Clock, Milliseconds } from "../../core/clock.ts";
 import { CacheUsageError } from "../../core/errors.ts";
+import { checkCache } from "../../cache/check-cache.ts";
 import type { Counters } from "../../cache/counters.ts";
-import {
-  addToCounter,
-  checkCountingCache,
-  type CountingCache,
-  takeBack,
-  toCount,
-} from "../../cache/limits/counters.ts";
+import { addToCounter, type CountingCache, takeBack, toCount } from "../../cache/limits/counters.ts";
 import { StaggeredWindows } from "../../cache/limits/windows.ts";
 import { OutstandingHits } from "./outstanding-hits.ts";
 
 /** Options of {@link expressRateLimitStore}. */
-export interface RateLimitStoreOptions {
+export interface RatePrefixOption {
   /**
    * First part of the keys in the cache. Limiters with the same prefix share their counts.
    * @defaultValue `"erl:"`
@@ -62,9 +57,9 @@ export interface RateLimitInfo {
  */
 export function expressRateLimitStore(
   cache: CountingCache,
-  options: RateLimitStoreOptions = {},
+  options: RatePrefixOption = {},
 ): CacheRateLimitStore {
-  checkCountingCache(cache, "expressRateLimitStore");
+  checkCache(cache, "expressRateLimitStore");
   checkOptions(options, OPTIONS);
   return new CacheRateLimitStore(cache, options);
 }
@@ -87,10 +82,7 @@ export class CacheRateLimitStore {
   #windows: StaggeredWindows | undefined;
 
   /** @internal Use {@link expressRateLimitStore}. */
-  constructor(
-    { counters }: CountingCache,
-    { prefix = "erl:", clock = counters.clock }: RateLimitStoreOptions,
-  ) {
+  constructor({ counters }: CountingCache, { prefix = "erl:", clock = counters.clock }: RatePrefixOption) {
     this.prefix = prefix;
     this.#counters = counters;
     this.#clock = clock;

@@ -1,5 +1,5 @@
 export {
   CacheRateLimitStore,
   expressRateLimitStore,
-  type RateLimitStoreOptions,
+  type RatePrefixOption,
 } from "./cache-rate-limit-store.ts";

@@ -1,0 +1,1 @@
+export { type ApolloCacheOptions, apolloCache, CacheKeyValueCache } from "./cache-key-value-cache.ts";

@@ -1,0 +1,5 @@
+export {
+  type BetterAuthStorage,
+  betterAuthStorage,
+  type BetterAuthStorageOptions,
+} from "./cache-secondary-storage.ts";

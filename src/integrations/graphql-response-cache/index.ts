@@ -1,0 +1,6 @@
+export {
+  CacheResponseCache,
+  graphqlResponseCache,
+  type GraphqlResponseCacheOptions,
+  type ResponseEntity,
+} from "./cache-response-cache.ts";

@@ -1,0 +1,1 @@
+export { CacheKeyvStore, type KeyvStoreEntry, keyvStore } from "./cache-keyv-store.ts";

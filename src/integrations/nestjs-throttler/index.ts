@@ -1,0 +1,6 @@
+export {
+  CacheThrottlerStorage,
+  nestjsThrottlerStorage,
+  type ThrottlerRecord,
+  type ThrottlerStorageOptions,
+} from "./cache-throttler-storage.ts";

@@ -1,0 +1,5 @@
+export {
+  CacheRateLimiter,
+  type CacheRateLimiterOptions,
+  rateLimiterFlexibleStore,
+} from "./cache-rate-limiter.ts";

@@ -1,0 +1,41 @@
+import { describeApplications } from "./applications.ts";
+
+/** For libraries whose own declarations name packages and globals that are not there. */
+const FOREIGN_TYPES = { skipLibCheck: true };
+
+describeApplications("one library", {
+  folder: "integrations",
+  shared: ["cache.ts"],
+  // By the names of the integrations.
+  applications: {
+    apollo: { packages: ["@apollo/utils.keyvaluecache"] },
+    "better-auth": { packages: [], versions: ["better-auth@1.7.25"], compilerOptions: FOREIGN_TYPES },
+    "express-rate-limit": { packages: ["express", "@types/express", "express-rate-limit"] },
+    "fastify-rate-limit": { packages: ["fastify", "@fastify/rate-limit"] },
+    "graphql-response-cache": { packages: ["@envelop/core", "@envelop/response-cache", "graphql"] },
+    keyv: { packages: ["keyv", "cache-manager"] },
+    "nestjs-throttler": {
+      packages: ["@nestjs/common", "@nestjs/core", "@nestjs/throttler", "reflect-metadata", "rxjs"],
+      compilerOptions: { experimentalDecorators: true },
+    },
+    "rate-limiter-flexible": { packages: ["rate-limiter-flexible"] },
+    unstorage: { packages: ["unstorage"], compilerOptions: FOREIGN_TYPES },
+  },
+  // One whose types are its own, and one made of the library's class.
+  tried: ["keyv", "rate-limiter-flexible"],
+  foreign: [
+    "@fastify/rate-limit",
+    "@nestjs/core",
+    "@nestjs/throttler",
+    "@envelop/response-cache",
+    "@redis/client",
+    "express",
+    "express-rate-limit",
+    "fastify",
+    "graphql",
+    "keyv",
+    "rate-limiter-flexible",
+    "unstorage",
+  ],
+  prints: "true\n",
+});
