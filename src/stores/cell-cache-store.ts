@@ -1,6 +1,5 @@
 import type { Clock, Milliseconds } from "../core/clock.ts";
 import type { Deadline } from "../core/deadlines.ts";
-import { writeInChunks } from "./await-writes.ts";
 import {
   type CacheEntry,
   type CacheStore,
@@ -48,8 +47,6 @@ export interface CellCacheStoreParts {
   readonly values: "text" | "bytes" | undefined;
   /** Whether the cells keep leases and locks. */
   readonly hasLeases: boolean;
-  /** Number of keys of one call that are decided at once. */
-  readonly keysAtOnce: number;
 }
 
 /** A {@link CacheStore} on {@link Cells}: each operation is a rule that decides about one key. */
@@ -59,9 +56,8 @@ export class CellCacheStore implements CacheStore {
   readonly #cells: Cells;
   readonly #clock: Clock;
   readonly #fromStored: (value: Buffer) => StoredValue;
-  readonly #keysAtOnce: number;
 
-  constructor({ name, cells, clock, values, hasLeases, keysAtOnce }: CellCacheStoreParts) {
+  constructor({ name, cells, clock, values, hasLeases }: CellCacheStoreParts) {
     this.name = name;
     this.capabilities = {
       atomicIncrement: true,
@@ -72,7 +68,6 @@ export class CellCacheStore implements CacheStore {
     };
     this.#cells = cells;
     this.#clock = clock;
-    this.#keysAtOnce = keysAtOnce;
     this.#fromStored = values === "bytes" ? (value) => value : (value) => value.toString();
   }
 
@@ -97,25 +92,22 @@ export class CellCacheStore implements CacheStore {
     deadline: Deadline,
   ): Promise<readonly boolean[]> {
     if (condition !== "always")
-      return this.#each(entries, (entry) =>
-        this.#change(entry.key, setting(toCell(entry), condition), deadline),
-      );
+      return this.#changeEntries(entries, (entry) => setting(entry, condition), deadline);
     if (entries.length > 0) await this.#cells.put(entries.map(toCell), deadline);
     return entries.map(() => true);
   }
 
-  ensureMany(entries: readonly CacheEntry[], deadline: Deadline): Promise<readonly StoredValue[]> {
-    return this.#each(entries, async (entry) =>
-      this.#fromStored(await this.#change(entry.key, ensuring(toCell(entry)), deadline)),
-    );
+  async ensureMany(entries: readonly CacheEntry[], deadline: Deadline): Promise<readonly StoredValue[]> {
+    return (await this.#changeEntries(entries, ensuring, deadline)).map(this.#fromStored);
   }
 
   async deleteMany(keys: readonly string[], deadline: Deadline): Promise<number> {
     return keys.length === 0 ? 0 : this.#cells.delete([...new Set(keys)], deadline);
   }
 
-  takeMany(keys: readonly string[], deadline: Deadline): Promise<readonly (StoredValue | undefined)[]> {
-    return this.#each(keys, async (key) => this.#orMissing(await this.#change(key, taking, deadline)));
+  async takeMany(keys: readonly string[], deadline: Deadline): Promise<readonly (StoredValue | undefined)[]> {
+    const taken = await this.#cells.change(keys, () => taking, deadline);
+    return taken.map((value) => this.#orMissing(value));
   }
 
   touchMany(
@@ -123,18 +115,18 @@ export class CellCacheStore implements CacheStore {
     ttl: Milliseconds | null,
     deadline: Deadline,
   ): Promise<readonly boolean[]> {
-    return this.#each(keys, (key) => this.#change(key, touching(ttl), deadline));
+    return this.#cells.change(keys, () => touching(ttl), deadline);
   }
 
-  touchHeadless(
+  async touchHeadless(
     keys: readonly string[],
     ttl: Milliseconds | null,
     deadline: Deadline,
   ): Promise<readonly (boolean | EntryHead)[]> {
-    return this.#each(keys, async (key) => {
-      const found = await this.#change(key, touchingHeadless(ttl), deadline);
-      return typeof found === "boolean" ? found : { ...found, head: this.#fromStored(found.head) };
-    });
+    const touched = await this.#cells.change(keys, () => touchingHeadless(ttl), deadline);
+    return touched.map((found) =>
+      typeof found === "boolean" ? found : { ...found, head: this.#fromStored(found.head) },
+    );
   }
 
   replaceHead(key: string, head: StoredValue, next: NewValue, deadline: Deadline): Promise<boolean> {
@@ -230,15 +222,19 @@ export class CellCacheStore implements CacheStore {
     return this.#cells.close();
   }
 
-  #change<Answer>(key: string, decide: Decide<Cell, Answer>, deadline: Deadline): Promise<Answer> {
-    return this.#cells.change(key, decide, deadline);
+  async #change<Answer>(key: string, decide: Decide<Cell, Answer>, deadline: Deadline): Promise<Answer> {
+    const answers = await this.#cells.change([key], () => decide, deadline);
+    return answers[0] as Answer;
   }
 
-  #each<Item, Answer>(
-    items: readonly Item[],
-    work: (item: Item) => Promise<Answer>,
+  #changeEntries<Answer>(
+    entries: readonly CacheEntry[],
+    rule: (entry: NewCellEntry) => Decide<Cell, Answer>,
+    deadline: Deadline,
   ): Promise<readonly Answer[]> {
-    return writeInChunks(items, work, this.#keysAtOnce);
+    const rules = entries.map((entry) => rule(toCell(entry)));
+    const keys = entries.map(({ key }) => key);
+    return this.#cells.change(keys, (index) => rules[index] as Decide<Cell, Answer>, deadline);
   }
 
   #orMissing(value: Buffer | undefined): StoredValue | undefined {

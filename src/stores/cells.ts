@@ -62,10 +62,17 @@ export interface Cells {
   read(keys: readonly string[], deadline: Deadline): Promise<readonly (CellEntry | undefined)[]>;
 
   /**
-   * Decides about one key, at one instant among all processes: what is stored then is the result
-   * of the last call of `decide`.
+   * Decides about each key, at one instant of its own among all processes: what is stored then is
+   * the result of the last call of its rule.
+   *
+   * @param ruleOf Returns the rule for the key at an index.
+   * @returns The answers, in the order of the keys.
    */
-  change<Answer>(key: string, decide: Decide<Cell, Answer>, deadline: Deadline): Promise<Answer>;
+  change<Answer>(
+    keys: readonly string[],
+    ruleOf: (index: number) => Decide<Cell, Answer>,
+    deadline: Deadline,
+  ): Promise<readonly Answer[]>;
 
   /** {@link change} for the lock of a key. */
   changeLock<Answer>(

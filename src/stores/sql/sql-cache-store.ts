@@ -5,6 +5,7 @@ import { parseSettings, settingsObject } from "../../core/settings.ts";
 import { timeZoneSchema } from "../../core/time-zone.ts";
 import type { CacheStore, CacheStoreContext, CacheStoreFactory } from "../cache-store.ts";
 import { CellCacheStore } from "../cell-cache-store.ts";
+import { cullFrequencySchema, maxEntriesSchema } from "../cull-interval.ts";
 import { CacheCulling } from "./cache-culling.ts";
 import { CacheStatements } from "./cache-statements.ts";
 import { type AnyKysely, isKysely, SqlDatabase } from "./database.ts";
@@ -52,21 +53,14 @@ export interface SqlCacheStoreOptions<Database> {
   readonly timeZone?: string | undefined;
 }
 
-const ENTRIES = "a whole number of entries, from 1";
-const FREQUENCY = "a whole number, from 0";
 const MISSING_TABLE = "Call createCacheTables(database), with the names of the tables if they are your own.";
-/** Number of keys of one call that are decided at once: the usual size of a pool. */
-const KEYS_AT_ONCE = 10;
 
 const optionsSchema = settingsObject({
   database: v.custom<AnyKysely>(isKysely, "a Kysely that is no transaction"),
   table: v.optional(v.string(), CACHE_TABLE),
   leaseTable: v.optional(v.nullable(v.string())),
-  maxEntries: v.optional(v.pipe(v.number(ENTRIES), v.safeInteger(ENTRIES), v.minValue(1, ENTRIES)), 10_000),
-  cullFrequency: v.optional(
-    v.pipe(v.number(FREQUENCY), v.safeInteger(FREQUENCY), v.minValue(0, FREQUENCY)),
-    3,
-  ),
+  maxEntries: maxEntriesSchema,
+  cullFrequency: cullFrequencySchema,
   timeZone: v.optional(timeZoneSchema),
 });
 
@@ -97,6 +91,5 @@ function openSqlCacheStore(options: unknown, { clock, values }: CacheStoreContex
     clock,
     values,
     hasLeases: leases !== undefined,
-    keysAtOnce: KEYS_AT_ONCE,
   });
 }

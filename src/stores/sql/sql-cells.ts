@@ -19,6 +19,9 @@ import type { KeyCollation } from "./key-collation.ts";
 /** Rows of one INSERT: some megabytes at most, with values of common sizes. */
 const ROWS_AT_ONCE = 100;
 
+/** Number of keys of one call that are decided at once: the usual size of a pool. */
+const DECISIONS_AT_ONCE = 10;
+
 /** Number of rows of a page of a walk. */
 const PAGE_SIZE = 1000;
 
@@ -72,15 +75,14 @@ export class SqlCells implements Cells {
     return keys.map((key) => found.get(nameOf(key)));
   }
 
-  change<Answer>(key: string, decide: Decide<Cell, Answer>, deadline: Deadline): Promise<Answer> {
-    return this.#decideRepeatedly(`entry:${key}`, deadline, async () => {
-      const seen = await this.#see(key, deadline);
-      const now = this.#parts.clock.now();
-      const cell = this.#toCell(seen, now);
-      const { answer, next } = decide(cell, now);
-      if (next === undefined || (await this.#replace(key, cell, next, seen, deadline))) return { answer };
-      return undefined;
-    });
+  change<Answer>(
+    keys: readonly string[],
+    ruleOf: (index: number) => Decide<Cell, Answer>,
+    deadline: Deadline,
+  ): Promise<readonly Answer[]> {
+    const decide = ([index, key]: readonly [number, string]): Promise<Answer> =>
+      this.#change(key, ruleOf(index), deadline);
+    return writeInChunks([...keys.entries()], decide, DECISIONS_AT_ONCE);
   }
 
   changeLock<Answer>(
@@ -157,6 +159,17 @@ export class SqlCells implements Cells {
   /** The pool belongs to the application. */
   close(): Promise<void> {
     return Promise.resolve();
+  }
+
+  #change<Answer>(key: string, decide: Decide<Cell, Answer>, deadline: Deadline): Promise<Answer> {
+    return this.#decideRepeatedly(`entry:${key}`, deadline, async () => {
+      const seen = await this.#see(key, deadline);
+      const now = this.#parts.clock.now();
+      const cell = this.#toCell(seen, now);
+      const { answer, next } = decide(cell, now);
+      if (next === undefined || (await this.#replace(key, cell, next, seen, deadline))) return { answer };
+      return undefined;
+    });
   }
 
   /** Callers of this process wait for each other rather than being too late one after the other. */

@@ -4,8 +4,9 @@ import { afterAll, expect } from "vitest";
 
 import { mariadbTest as test } from "../../support/fixtures/mariadb.ts";
 import { describeWithMariadb } from "../../support/mariadb-server.ts";
-import { describeCacheRaces } from "./sql-cache-races.ts";
-import { describeCacheContract, openCacheStore } from "./sql-cache-support.ts";
+import { describeCacheRaces } from "./cache-races.ts";
+import { FORMS } from "./cache-store-support.ts";
+import { describeCacheContract, openCacheStore, openRacingCaches } from "./sql-cache-support.ts";
 import { type Database, errorOf, later } from "./sql-support.ts";
 
 describeWithMariadb("the SQL cache store on MariaDB", () => {
@@ -26,9 +27,9 @@ describeWithMariadb("the SQL cache store on MariaDB", () => {
     await counting?.destroy();
   });
 
-  describeCacheContract("MariaDB", () => database);
+  describeCacheContract("MariaDB", () => database, FORMS);
   describeCacheContract("MariaDB, with a driver that counts changed rows", () => counting, ["text"]);
-  describeCacheRaces(() => database);
+  describeCacheRaces((clock) => openRacingCaches(database, clock));
 
   test("a table whose keys are compared without case is refused, and told how to be changed", async () => {
     await sql`CREATE TABLE folding (cache_key varchar(255) NOT NULL PRIMARY KEY, value longtext NOT NULL,

@@ -4,8 +4,8 @@ import { afterAll } from "vitest";
 
 import { postgresTest as test } from "../../support/fixtures/postgres.ts";
 import { describeWithPostgres } from "../../support/postgres-server.ts";
-import { describeCacheRaces } from "./sql-cache-races.ts";
-import { describeCacheContract } from "./sql-cache-support.ts";
+import { describeCacheRaces } from "./cache-races.ts";
+import { describeCacheContract, openRacingCaches } from "./sql-cache-support.ts";
 import type { Database } from "./sql-support.ts";
 
 describeWithPostgres("the SQL cache store on PostgreSQL", () => {
@@ -22,5 +22,5 @@ describeWithPostgres("the SQL cache store on PostgreSQL", () => {
   });
 
   describeCacheContract("PostgreSQL", () => database);
-  describeCacheRaces(() => database);
+  describeCacheRaces((clock) => openRacingCaches(database, clock));
 });

@@ -1,3 +1,4 @@
+import type { CacheStore } from "../../../src/stores/cache-store.ts";
 import { describe, test } from "vitest";
 
 import type { Clock } from "../../../src/core/clock.ts";
@@ -50,4 +51,11 @@ export function describeCacheContract(
       open: () => openFreshCache(database(), {}, values),
     });
   }
+}
+
+/** Three stores on one table, each as that of another process. */
+export async function openRacingCaches(database: Database, clock: Clock): Promise<readonly CacheStore[]> {
+  const table = "cache_races";
+  await createCacheTables(database, { table });
+  return [1, 2, 3].map(() => openCacheStore(database, { table }, clock));
 }

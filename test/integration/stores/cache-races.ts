@@ -1,24 +1,20 @@
 import { expect, test } from "vitest";
 
 import { newNonce } from "../../../src/core/ids.ts";
-import { systemClock } from "../../../src/core/clock.ts";
+import { type Clock, systemClock } from "../../../src/core/clock.ts";
 import type { CacheStore, FillResult, Lease } from "../../../src/stores/cache-store.ts";
-import { createCacheTables } from "../../../src/stores/sql/index.ts";
-import { openCacheStore } from "./sql-cache-support.ts";
-import { type Database, later } from "./sql-support.ts";
+import { later } from "./sql-support.ts";
 
-const TABLE = "cache_races";
 const CALLERS = 60;
 
-/** Races between stores that share nothing but their tables, as those of several processes. */
-export function describeCacheRaces(database: () => Database): void {
-  const openStores = async (count = 3): Promise<readonly CacheStore[]> => {
-    await createCacheTables(database(), { table: TABLE });
-    return Array.from({ length: count }, () => openCacheStore(database(), { table: TABLE }, systemClock));
-  };
-
+/**
+ * Races between stores that share nothing but their place, as those of several processes.
+ *
+ * @param openStores Opens three stores in one place.
+ */
+export function describeCacheRaces(openStores: (clock: Clock) => Promise<readonly CacheStore[]>): void {
   test("counters of several stores: each caller sees another sum, and none is lost", async () => {
-    const [stores, key] = [await openStores(), newNonce()];
+    const [stores, key] = [await openStores(systemClock), newNonce()];
     const begin = { value: "1", ttl: 60_000 };
     const results = await race(stores, (store) => store.incr(key, 1n, later(), { begin }));
     const sums = results.map((result) => (result.status === "incremented" ? Number(result.value) : 0));
@@ -27,7 +23,7 @@ export function describeCacheRaces(database: () => Database): void {
   });
 
   test("callers of several stores that miss a key: one loads, the others find its value", async () => {
-    const [stores, key] = [await openStores(), newNonce()];
+    const [stores, key] = [await openStores(systemClock), newNonce()];
     const fills: FillResult[] = [];
     await race(stores, async (store, index) => {
       const lease: Lease = { key, token: `t${index}`, expected: undefined };
@@ -45,7 +41,7 @@ export function describeCacheRaces(database: () => Database): void {
   });
 
   test("a delete during a load wins: whatever the order, no value that was loaded before it stays", async () => {
-    const [one, other] = await openStores(2);
+    const [one, other] = await openStores(systemClock);
     if (one === undefined || other === undefined) throw new Error("there are two");
     for (let round = 0; round < 40; round++) {
       const lease: Lease = { key: newNonce(), token: "t", expected: undefined };
@@ -57,7 +53,7 @@ export function describeCacheRaces(database: () => Database): void {
   });
 
   test("locks of several stores have one holder at a time, and fencing tokens that grow", async () => {
-    const [stores, key] = [await openStores(), newNonce()];
+    const [stores, key] = [await openStores(systemClock), newNonce()];
     const [fences, seen, releases]: [number[], number[], boolean[]] = [[], [], []];
     let holders = 0;
     await race(
