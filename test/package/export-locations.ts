@@ -15,8 +15,13 @@ const KINDS: readonly Kind[] = [
   { folder: "integrations", factorySuffix: "Store" },
 ];
 
-/** Factories that their framework names otherwise: Nest's are classes of modules. */
-const FACTORIES = new Map([["src/adapters/nest/index.ts", "SessionsModule"]]);
+/**
+ * Factories with other names: Nest's are classes of modules, and some stores are for caches alone.
+ */
+const FACTORIES = new Map([
+  ["src/adapters/nest/index.ts", "SessionsModule"],
+  ["src/stores/dummy/index.ts", "dummyCacheStore"],
+]);
 
 /** The conditions of one export, in the order in which Node has to see them. */
 export interface ExportTarget {
