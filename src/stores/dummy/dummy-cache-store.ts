@@ -152,10 +152,12 @@ export class DummyCacheStore implements CacheStore {
 
   async *scan(_: string, pageDeadline: () => Deadline): AsyncGenerator<string, void, undefined> {
     checkDeadline(pageDeadline());
+    yield* [];
   }
 
   async *clear(_: string, pageDeadline: () => Deadline): AsyncGenerator<number, void, undefined> {
     checkDeadline(pageDeadline());
+    yield* [];
   }
 
   async ping(deadline: Deadline): Promise<void> {

@@ -4,7 +4,7 @@ import { resolve } from "node:path";
 import { ImproperlyConfigured, StoreServiceError } from "../../core/errors.ts";
 import { hasCode } from "./file-errors.ts";
 
-/** What is said of a folder in messages. */
+/** Description of a folder in messages. */
 export interface FolderDescription {
   /** Name of the setting. */
   readonly setting: string;

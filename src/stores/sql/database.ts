@@ -47,7 +47,7 @@ export class SqlDatabase {
   readonly #database: AnyKysely;
   readonly #missingTable: string | undefined;
 
-  /** @param missingTable What to do if a table is missing, for messages. */
+  /** @param missingTable Advice for a missing table, in messages. */
   constructor(database: AnyKysely, dialect: SqlDialect, missingTable?: string) {
     // Plugins rename columns and change values: the table is Django's.
     this.#database = database.withoutPlugins();

@@ -7,7 +7,7 @@ export interface Failure {
   readonly isSent: boolean;
   readonly effect: "reads" | "writes";
   readonly dialect: SqlDialect;
-  /** What to do if a table is missing. @defaultValue the advice for that of sessions */
+  /** Advice for a missing table. @defaultValue the advice for that of sessions */
   readonly missingTable?: string | undefined;
 }
 
