@@ -1,16 +1,17 @@
 import * as v from "valibot";
 
 import { isStoreError } from "../core/errors.ts";
+import type { SettingsSchema } from "../core/settings.ts";
 
 const ENTRIES = "a whole number of entries, from 1";
 const FREQUENCY = "a whole number, from 0";
 
 /** Schemas of the bounds in the options of a store. */
-export const maxEntriesSchema = v.optional(
+export const maxEntriesSchema: SettingsSchema<number | undefined, number> = v.optional(
   v.pipe(v.number(ENTRIES), v.safeInteger(ENTRIES), v.minValue(1, ENTRIES)),
   10_000,
 );
-export const cullFrequencySchema = v.optional(
+export const cullFrequencySchema: SettingsSchema<number | undefined, number> = v.optional(
   v.pipe(v.number(FREQUENCY), v.safeInteger(FREQUENCY), v.minValue(0, FREQUENCY)),
   3,
 );
