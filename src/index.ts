@@ -36,6 +36,8 @@ export {
 export type { CacheLock, LockedWork } from "./cache/lock/lock.ts";
 export type { LockOptions, LockWaitOptions } from "./cache/lock/lock-options.ts";
 export {
+  brotliCompressor,
+  type BrotliOptions,
   type CacheCompressor,
   type CacheSerializer,
   type CompressionSettings,
@@ -43,8 +45,12 @@ export {
   gzipCompressor,
   JsonSerializer,
   type NamingSerializer,
+  snappyCompressor,
+  type SnappyLibrary,
   TaggedJsonSerializer,
   zlibCompressor,
+  zstdCompressor,
+  type ZstdOptions,
 } from "./cache/index.ts";
 export { CacheCoder } from "./json/index.ts";
 export type { Clock, EpochMilliseconds, Milliseconds } from "./core/clock.ts";

@@ -10,6 +10,14 @@ export {
   zlibCompressor,
 } from "./entry/compression.ts";
 export {
+  brotliCompressor,
+  type BrotliOptions,
+  snappyCompressor,
+  type SnappyLibrary,
+  zstdCompressor,
+  type ZstdOptions,
+} from "./entry/compressors.ts";
+export {
   type CacheSerializer,
   JsonSerializer,
   type NamingSerializer,

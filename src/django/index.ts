@@ -44,6 +44,7 @@ export {
   type DjangoRatelimitSettings,
   djangoSettings,
   type DjangoSettings,
+  type DjangoDatabaseCacheOptions,
   type DjangoSettingsOptions,
   type FromDjangoSettings,
   type UnsupportedSetting,

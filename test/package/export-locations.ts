@@ -27,6 +27,7 @@ const FACTORIES = new Map([
   ["src/integrations/nestjs-throttler/index.ts", "nestjsThrottlerStorage"],
   ["src/integrations/unstorage/index.ts", "unstorageDriver"],
   ["src/stores/tiered/index.ts", "tieredCacheStore"],
+  ["src/stores/dummy/index.ts", "dummyCacheStore"],
 ]);
 
 /** The conditions of one export, in the order in which Node has to see them. */

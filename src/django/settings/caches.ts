@@ -3,7 +3,9 @@ import { type CacheCompressor, gzipCompressor, zlibCompressor } from "../../cach
 import { memoryCacheStore } from "../../stores/memory/index.ts";
 import { redisCacheStore } from "../../stores/redis/index.ts";
 import type { RedisConnectionSettings } from "../../redis/settings.ts";
+import type { CacheStoreFactory } from "../../stores/cache-store.ts";
 import { integersOnly } from "./integers-only.ts";
+import { type DatabaseCache, isDatabase, type LocalCacheContext, toLocalStore } from "./local-caches.ts";
 import type { DjangoCacheBackend, CheckedDjangoSettings } from "./names.ts";
 import { DEFAULT_REDIS_URL, serversOf, toRedisConnection } from "./redis-location.ts";
 import type { UnsupportedSettings } from "./unsupported.ts";
@@ -53,25 +55,34 @@ const KNOWN_OPTIONS = new Set(
  * @returns The caches by name. A cache that Node cannot share is kept in the memory of the process.
  */
 export function toCaches(
-  { CACHES, REDIS_URL, ...settings }: CheckedDjangoSettings,
+  django: CheckedDjangoSettings,
   unsupported: UnsupportedSettings,
+  databaseCache?: DatabaseCache,
 ): ReadonlyMap<string, DjangoCache> {
+  const { CACHES, REDIS_URL, ...settings } = django;
   const backends = Object.entries({ default: {}, ...CACHES });
   const ignoresErrors = settings["DJANGO_REDIS_IGNORE_EXCEPTIONS"] === true;
-  const context = { redisUrl: REDIS_URL ?? DEFAULT_REDIS_URL, ignoresErrors, unsupported };
+  const context = {
+    redisUrl: REDIS_URL ?? DEFAULT_REDIS_URL,
+    ignoresErrors,
+    unsupported,
+    django,
+    databaseCache,
+  };
   return new Map(backends.map(([alias, backend]) => [alias, toCache(alias, backend, context)]));
 }
 
-interface Context {
+interface Context extends LocalCacheContext {
   readonly redisUrl: string;
   readonly ignoresErrors: boolean;
-  readonly unsupported: UnsupportedSettings;
 }
 
 function toCache(alias: string, backend: DjangoCacheBackend, context: Context): DjangoCache {
   const path = `CACHES["${alias}"]`;
   // Django's default keeps separate entries in each process, like Node's memory.
   if ((backend.BACKEND ?? LOCMEM) === LOCMEM) return toMemoryCache(backend);
+  const local = toLocalStore(path, backend, context);
+  if (local !== undefined) return toLocalCache(backend, local);
   const obstacle = obstacleOf(backend);
   if (obstacle === undefined) return toRedisCache(alias, path, backend, context);
   const [setting, reason] = obstacle;
@@ -89,7 +100,12 @@ function obstacleOf({
   OPTIONS,
 }: DjangoCacheBackend): readonly [string, string] | undefined {
   if (BACKEND !== CODEX && BACKEND !== DJANGO_REDIS && BACKEND !== CORE) {
-    return ['["BACKEND"]', "is not a Redis cache that Node knows"];
+    return [
+      '["BACKEND"]',
+      isDatabase(BACKEND)
+        ? "needs the option databaseCache of djangoSettings()"
+        : "is not a cache that Node knows",
+    ];
   }
   if (KEY_FUNCTION !== undefined && KEY_FUNCTION !== null) {
     return ['["KEY_FUNCTION"]', "makes keys in a way that Node cannot know"];
@@ -103,8 +119,12 @@ function obstacleOf({
 }
 
 function toMemoryCache(backend: DjangoCacheBackend): DjangoCache {
+  return toLocalCache(backend, memoryCacheStore());
+}
+
+function toLocalCache(backend: DjangoCacheBackend, store: CacheStoreFactory): DjangoCache {
   const keys = keysOf(backend);
-  const settings = { ...keys, timeout: timeoutOf(backend), store: memoryCacheStore() };
+  const settings = { ...keys, timeout: timeoutOf(backend), store };
   return { ...keys, settings, connection: undefined, isPlainJson: false };
 }
 

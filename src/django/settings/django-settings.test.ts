@@ -2,7 +2,10 @@ import { createSojourn, type SessionStoreFactory } from "sojourn";
 import { memorySessionStore } from "sojourn/stores/memory";
 import { describe, expect, test } from "vitest";
 
+import { systemClock } from "../../core/clock.ts";
 import { ImproperlyConfigured } from "../../core/errors.ts";
+import { RedisRegistry } from "../../redis/registry.ts";
+import { memoryCacheStore } from "../../stores/memory/index.ts";
 import { type DjangoCacheBackend, djangoSettings, type DjangoSettings } from "./index.ts";
 
 const CODEX = "codex_django.cache.backends.redis.RedisCache";
@@ -323,4 +326,49 @@ describe("caches", () => {
       'CACHES["default"]["OPTIONS"]["CONNECTION_POOL_KWARGS"]',
     ]);
   });
+});
+
+const BACKENDS = "django.core.cache.backends";
+
+test("caches in a database, in files and of none: Django's table, folder and bounds", () => {
+  const asked: unknown[] = [];
+  const databaseCache = (options: unknown) => {
+    asked.push(options);
+    return memoryCacheStore();
+  };
+  const CACHES = {
+    default: { BACKEND: `${BACKENDS}.db.DatabaseCache`, LOCATION: "my_table" },
+    own: {
+      BACKEND: `${BACKENDS}.db.DatabaseCache`,
+      LOCATION: "own",
+      OPTIONS: { MAX_ENTRIES: 5, CULL_FREQUENCY: 0 },
+    },
+    files: { BACKEND: `${BACKENDS}.filebased.FileBasedCache`, LOCATION: "/var/cache/my", TIMEOUT: null },
+    none: { BACKEND: `${BACKENDS}.dummy.DummyCache` },
+  };
+  const DATABASES = { default: { TIME_ZONE: "Europe/Paris" } };
+  const { settings, unsupported } = djangoSettings(
+    { SECRET_KEY: "s", SESSION_ENGINE: engine("file"), SESSION_FILE_PATH: "/tmp", CACHES, DATABASES },
+    { databaseCache },
+  );
+  expect(asked).toEqual([
+    { table: "my_table", timeZone: "Europe/Paris", maxEntries: 300, cullFrequency: 3 },
+    { table: "own", timeZone: "Europe/Paris", maxEntries: 5, cullFrequency: 0 },
+  ]);
+  const context = { redis: new RedisRegistry(), clock: systemClock };
+  expect(settings.caches?.["files"]?.store?.(context).name).toBe("file");
+  expect(settings.caches?.["files"]?.timeout).toBeNull();
+  expect(settings.caches?.["none"]?.store?.(context).name).toBe("dummy");
+  expect(unsupported.map(({ setting }) => setting)).toEqual(
+    ["default", "own", "files"].map((alias) => `CACHES["${alias}"]["BACKEND"]`),
+  );
+});
+
+test("a cache in a database that Node was not given is apart, and one without a table is refused", () => {
+  const BACKEND = `${BACKENDS}.db.DatabaseCache`;
+  const { unsupported } = read({ CACHES: { default: { BACKEND, LOCATION: "t" } } });
+  expect(unsupported[0]?.reason).toContain("needs the option databaseCache");
+  expect(refusal({ CACHES: { default: { BACKEND } } })).toThrow(/LOCATION/);
+  const OPTIONS = { MAX_ENTRIES: "many" };
+  expect(refusal({ CACHES: { default: { BACKEND, LOCATION: "t", OPTIONS } } })).toThrow(/MAX_ENTRIES/);
 });

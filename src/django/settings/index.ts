@@ -4,6 +4,7 @@ import { DJANGO_SITE, type SojournSettings } from "../../create-sojourn.ts";
 import type { RedisConnectionSettings } from "../../redis/settings.ts";
 import type { SessionStoreFactory } from "../../stores/session-store.ts";
 import { type DjangoCache, toCaches } from "./caches.ts";
+import type { DatabaseCache } from "./local-caches.ts";
 import {
   cannotShare,
   checkDjangoSettings,
@@ -16,6 +17,7 @@ import { inDatabaseZone } from "./time-zone.ts";
 import { type UnsupportedSetting, UnsupportedSettings } from "./unsupported.ts";
 
 export type { DjangoCacheBackend, DjangoSettings } from "./names.ts";
+export type { DjangoDatabaseCacheOptions } from "./local-caches.ts";
 export type { UnsupportedSetting } from "./unsupported.ts";
 
 /** Options that a dump of Django's settings cannot hold. */
@@ -25,6 +27,14 @@ export interface DjangoSettingsOptions {
    * `cached_db`.
    */
   readonly database?: SessionStoreFactory | undefined;
+  /**
+   * Makes the store of a cache of the backend `DatabaseCache`:
+   * `(options) => sqlCacheStore({ database, ...options })`. `createCacheTables` makes the table of
+   * leases beside Django's.
+   *
+   * @defaultValue none: such a cache is apart, in the memory of the process
+   */
+  readonly databaseCache?: DatabaseCache | undefined;
 }
 
 /** Limits shared with django-ratelimit: arguments of `djangoRatelimit(caches[cache], …)`. */
@@ -63,11 +73,11 @@ export interface FromDjangoSettings {
  */
 export function djangoSettings(
   settings: DjangoSettings,
-  { database }: DjangoSettingsOptions = {},
+  { database, databaseCache }: DjangoSettingsOptions = {},
 ): FromDjangoSettings {
   const django = checkDjangoSettings(settings);
   const unsupported = new UnsupportedSettings();
-  const caches = toCaches(django, unsupported);
+  const caches = toCaches(django, unsupported, databaseCache);
   const sessions = database && inDatabaseZone(django, database);
   const { settings: engine, connection } = toEngine({ django, caches, database: sessions, unsupported });
   return {

@@ -30,14 +30,25 @@ export function toTimeZone({ USE_TZ, TIME_ZONE }: CheckedDjangoSettings): Pick<S
  * instants keeps local time of that zone.
  */
 export function inDatabaseZone(
-  { USE_TZ, DATABASES }: CheckedDjangoSettings,
+  django: CheckedDjangoSettings,
   database: SessionStoreFactory,
 ): SessionStoreFactory {
-  const zone = DATABASES?.["default"]?.["TIME_ZONE"];
-  if (USE_TZ === false || zone === undefined || zone === null) return database;
-  checkZone('DATABASES["default"]["TIME_ZONE"]', zone);
+  const zone = databaseZone(django);
+  if (zone === undefined) return database;
   const timeZone = new TimeZone(zone);
   return (context) => database({ ...context, timeZone });
+}
+
+/** Returns the zone of the times of a cache in the database. */
+export function cacheZone(django: CheckedDjangoSettings): string | undefined {
+  return databaseZone(django) ?? toTimeZone(django).timeZone;
+}
+
+function databaseZone({ USE_TZ, DATABASES }: CheckedDjangoSettings): string | undefined {
+  const zone = DATABASES?.["default"]?.["TIME_ZONE"];
+  if (USE_TZ === false || zone === undefined || zone === null) return undefined;
+  checkZone('DATABASES["default"]["TIME_ZONE"]', zone);
+  return zone;
 }
 
 function checkZone(setting: string, zone: unknown): asserts zone is string {

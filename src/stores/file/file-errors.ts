@@ -5,8 +5,8 @@ const ADVICE: Readonly<Record<string, string>> = {
     "Let the user of this process read and write the folder and its files; Django has to run as the same user.",
   EDQUOT: "The user's quota is used up. Make room.",
   EFBIG: "The process may not write files of that size. Raise its limit.",
-  EISDIR: "There is a folder where a session's file belongs. Remove it.",
-  ELOOP: "There is a symbolic link where a session's file belongs, and links are not followed. Remove it.",
+  EISDIR: "There is a folder where a file of the store belongs. Remove it.",
+  ELOOP: "There is a symbolic link where a file of the store belongs, and links are not followed. Remove it.",
   EMFILE: "The process has too many files open. Raise its limit.",
   ENOENT: "The folder no longer exists. Restore it.",
   ENOSPC: "The disk is full. Make room.",
@@ -31,7 +31,7 @@ export function toServiceError(
   outcome: Outcome,
 ): StoreServiceError {
   const advice = ADVICE[code] ?? "Look the code up in the manual of the system call.";
-  return new StoreServiceError(`The file session store failed at ${syscall} with ${code}. ${advice}`, {
+  return new StoreServiceError(`The file store failed at ${syscall} with ${code}. ${advice}`, {
     outcome,
   });
 }

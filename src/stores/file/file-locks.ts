@@ -35,7 +35,7 @@ export interface HeldLock {
 }
 
 /**
- * One lock per session, over all processes of this host: a folder `{file}.lock`, made by
+ * One lock per file, over all processes of this host: a folder `{file}.lock`, made by
  * `proper-lockfile`, which is loaded when the first lock is needed. Within a process, locks are
  * granted in the order of requests.
  */
@@ -44,8 +44,15 @@ export class FileLocks {
   readonly #tails = new Map<string, Promise<unknown>>();
   #library: LockLibrary | undefined;
 
-  constructor(load: () => Promise<LockLibrary> = () => import("proper-lockfile").catch(leaveToCaller)) {
+  readonly #setting: string;
+
+  /** @param setting Name of the setting that needs the library, for messages. */
+  constructor(
+    load: () => Promise<LockLibrary> = () => import("proper-lockfile").catch(leaveToCaller),
+    setting = "sessions.store",
+  ) {
     this.#load = load;
+    this.#setting = setting;
   }
 
   /** @throws {ImproperlyConfigured} If the library is not installed. */
@@ -56,7 +63,7 @@ export class FileLocks {
       if (!isMissingPackage(cause)) throw cause;
       const message =
         "the library that locks files is not installed. Install it with: npm install proper-lockfile";
-      throw new ImproperlyConfigured("sessions.store", message, { cause });
+      throw new ImproperlyConfigured(this.#setting, message, { cause });
     }
   }
 
@@ -158,6 +165,6 @@ function isOverdue(since: Milliseconds): boolean {
 function checkHeldSince(since: Milliseconds): void {
   if (!isOverdue(since)) return;
   const held = Math.round(performance.now() - since);
-  const message = `This process was blocked for ${held} ms while it held a session's lock, so nothing was written.`;
+  const message = `This process was blocked for ${held} ms while it held the lock of a file, so nothing was written.`;
   throw new StoreConnectionError(message, { outcome: "not-sent" });
 }

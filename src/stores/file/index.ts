@@ -7,6 +7,8 @@ import { FileLocks } from "./file-locks.ts";
 import { FileSessionStore } from "./file-session-store.ts";
 import { SessionFolder } from "./session-folder.ts";
 
+export { fileCacheStore, type FileCacheStoreOptions } from "./file-cache-store.ts";
+
 /** Options of {@link fileSessionStore}. */
 export interface FileSessionStoreOptions {
   /**

@@ -151,7 +151,8 @@ async function writeWhole(path: string, { record, modifiedAt }: Replacement): Pr
   }
 }
 
-async function withHandle<Result>(
+/** Uses an open file. @returns `undefined` if there is none. */
+export async function withHandle<Result>(
   path: string,
   use: (handle: FileHandle) => Promise<Result>,
 ): Promise<Result | undefined> {

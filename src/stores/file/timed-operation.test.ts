@@ -75,9 +75,7 @@ test("an error of the system becomes a StoreServiceError with its code and advic
   )) as StoreServiceError;
   expect(failure).toBeInstanceOf(StoreServiceError);
   expect(failure.outcome).toBe("not-sent");
-  expect(failure.message).toBe(
-    "The file session store failed at write with ENOSPC. The disk is full. Make room.",
-  );
+  expect(failure.message).toBe("The file store failed at write with ENOSPC. The disk is full. Make room.");
   expect(failure.cause).toBeUndefined();
   const begun = await failureOf(
     TimedOperation.run(new Deadline(1000), (operation) => {

@@ -57,8 +57,8 @@ export class TimedOperation {
 
   #missed(): StoreConnectionError {
     const message =
-      `The file session store did not finish within ${this.deadline.total} ms. Either the disk is slow, or others on this ` +
-      "host hold the session's lock. Raise sessions.deadline, or use a store with a server.";
+      `The file store did not finish within ${this.deadline.total} ms. Either the disk is slow, or others on this ` +
+      "host hold the lock of the file. Raise the deadline, or use a store with a server.";
     return new StoreConnectionError(message, { outcome: this.#outcome });
   }
 }

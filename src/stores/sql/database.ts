@@ -18,6 +18,9 @@ export type Build<Row = unknown> = (sql: Sql) => RawBuilder<Row>;
 /** Runs a statement of a transaction. */
 export type Run = <Row>(build: Build<Row>) => Promise<QueryResult<Row>>;
 
+/** Thrown by the work of a transaction in order to roll it back: the caller gets this error. */
+export class RolledBack extends Error {}
+
 type Act<Result> = (connection: AnyKysely) => Promise<Result>;
 
 /** Whether a statement can change anything. */
@@ -42,11 +45,14 @@ interface Call extends PoolCall {
 export class SqlDatabase {
   readonly dialect: SqlDialect;
   readonly #database: AnyKysely;
+  readonly #missingTable: string | undefined;
 
-  constructor(database: AnyKysely, dialect: SqlDialect) {
+  /** @param missingTable Advice for a missing table, in messages. */
+  constructor(database: AnyKysely, dialect: SqlDialect, missingTable?: string) {
     // Plugins rename columns and change values: the table is Django's.
     this.#database = database.withoutPlugins();
     this.dialect = dialect;
+    this.#missingTable = missingTable;
   }
 
   /**
@@ -116,7 +122,9 @@ export class SqlDatabase {
       );
       if (answer !== OVER) return answer;
     } catch (error) {
-      throw toStoreError(error, { isSent: call.isSent, effect, dialect: this.dialect });
+      if (error instanceof RolledBack) throw error;
+      const failure = { isSent: call.isSent, effect, dialect: this.dialect };
+      throw toStoreError(error, { ...failure, missingTable: this.#missingTable });
     }
     call.isAbandoned = true;
     if (!call.isSent) throw tooLate(deadline, "not-sent");
@@ -146,3 +154,10 @@ function tooLate({ total }: Deadline, outcome: Outcome, more = ""): StoreConnect
 }
 
 const OVER = Symbol("over");
+
+/** Checks the used part: the application's package may be another copy of Kysely. */
+export function isKysely(value: unknown): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  const { withoutPlugins, connection, isTransaction } = value as Partial<AnyKysely>;
+  return typeof withoutPlugins === "function" && typeof connection === "function" && isTransaction !== true;
+}

@@ -4,14 +4,16 @@ import * as v from "valibot";
 import { parseSettings, settingsObject } from "../../core/settings.ts";
 import { timeZoneSchema } from "../../core/time-zone.ts";
 import type { SessionStore, SessionStoreFactory, StoreContext } from "../session-store.ts";
-import { type AnyKysely, SqlDatabase } from "./database.ts";
+import { type AnyKysely, isKysely, SqlDatabase } from "./database.ts";
 import { detectDialect } from "./dialect.ts";
 import { SqlSessionStore } from "./sql-session-store.ts";
 import { SqlUserIndex } from "./sql-user-index.ts";
 import { checkTableName, DJANGO_TABLE } from "./table-name.ts";
 
 export { discardStalled, type DiscardStalledOptions } from "./pools/discard-stalled.ts";
+export { createCacheTables, type CreateCacheTablesOptions } from "./cache-table.ts";
 export { createSessionTable, type CreateSessionTableOptions } from "./session-table.ts";
+export { sqlCacheStore, type SqlCacheStoreOptions } from "./sql-cache-store.ts";
 export { createUserTables } from "./user-tables.ts";
 
 /** Options of {@link sqlSessionStore}. */
@@ -73,11 +75,4 @@ function openSqlSessionStore(options: unknown, context: StoreContext): SessionSt
     timeZone: timeZone ?? context.timeZone,
     hasAnyText: context.format !== undefined && context.format !== "django",
   });
-}
-
-/** Checks the used part: the application's package may be another copy of Kysely. */
-function isKysely(value: unknown): boolean {
-  if (typeof value !== "object" || value === null) return false;
-  const { withoutPlugins, connection, isTransaction } = value as Partial<AnyKysely>;
-  return typeof withoutPlugins === "function" && typeof connection === "function" && isTransaction !== true;
 }

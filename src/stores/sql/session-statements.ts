@@ -4,6 +4,7 @@ import type { EpochMilliseconds } from "../../core/clock.ts";
 import type { Etag } from "../../core/etag.ts";
 import type { SessionKey } from "../../core/ids.ts";
 import type { Clearing, Instant } from "./clear-in-batches.ts";
+import { castTime, timeText } from "./column-time.ts";
 import type { Build } from "./database.ts";
 import type { SqlDialect } from "./dialect.ts";
 import { textValue } from "./text-value.ts";
@@ -229,26 +230,11 @@ export class SessionStatements {
   }
 
   #cast(sql: Sql, text: Instant): RawBuilder<unknown> {
-    switch (this.#dialect) {
-      case "mysql":
-        return sql`CAST(${text} AS DATETIME(6))`;
-      case "postgres":
-        return sql`CAST(${text} AS timestamptz)`;
-      case "sqlite":
-        return sql`${text}`;
-    }
+    return castTime(sql, text, this.#dialect);
   }
 
-  /** As text, since drivers read dates in time zones of their own. */
   #expiryText(sql: Sql): RawBuilder<unknown> {
-    switch (this.#dialect) {
-      case "mysql":
-        return sql`CAST(expire_date AS CHAR)`;
-      case "postgres":
-        return sql`to_char(expire_date AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US')`;
-      case "sqlite":
-        return sql`expire_date`;
-    }
+    return timeText(sql, sql.ref("expire_date"), this.#dialect);
   }
 
   /** In the form of {@link Timestamps}. */

@@ -7,7 +7,11 @@ export interface Failure {
   readonly isSent: boolean;
   readonly effect: "reads" | "writes";
   readonly dialect: SqlDialect;
+  /** Advice for a missing table. @defaultValue the advice for that of sessions */
+  readonly missingTable?: string | undefined;
 }
+
+const MISSING_SESSIONS = "Let Django migrate, or call createSessionTable(database).";
 
 /**
  * The database has rolled a statement back because of others: it may be tried again at once. 1020
@@ -27,9 +31,11 @@ export function toStoreError(error: unknown, failure: Failure): StoreConnectionE
   const details = readDriverError(error);
   const cause = withoutStatement(details, failure.dialect);
   const unknown: Outcome = failure.effect === "reads" ? "not-sent" : "unknown";
-  if (failure.dialect === "sqlite") return answered(details, cause, isBusy(details) ? "not-sent" : unknown);
+  const missing = failure.missingTable ?? MISSING_SESSIONS;
+  if (failure.dialect === "sqlite")
+    return answered(details, cause, isBusy(details) ? "not-sent" : unknown, missing);
   if (isEnded(details)) return lostConnection(details, cause, unknown);
-  return answered(details, cause, details.sqlState === UNKNOWN_COMPLETION ? unknown : "not-sent");
+  return answered(details, cause, details.sqlState === UNKNOWN_COMPLETION ? unknown : "not-sent", missing);
 }
 
 /** Returns whether the database did nothing because of others, and asks for a retry. */
@@ -87,9 +93,14 @@ function lostConnection({ code, errno }: DriverError, cause: Error, outcome: Out
 
 class LostConnection extends Error {}
 
-function answered(details: DriverError, cause: Error, outcome: Outcome): StoreServiceError {
+function answered(
+  details: DriverError,
+  cause: Error,
+  outcome: Outcome,
+  missingTable: string,
+): StoreServiceError {
   const code = inBrackets(details.sqlState ?? details.code, details.errno);
-  const message = `The database answered with an error${code}: ${cause.message.replace(/\.$/, "")}.${adviceFor(details)}`;
+  const message = `The database answered with an error${code}: ${cause.message.replace(/\.$/, "")}.${adviceFor(details, missingTable)}`;
   return new StoreServiceError(message, { outcome, cause });
 }
 
@@ -105,16 +116,14 @@ function isTooLong({ sqlState, errno }: Partial<DriverError>): boolean {
 
 const TABLE_MISSING: ReadonlySet<unknown> = new Set(["42P01", "42S02"]);
 
-function adviceFor(details: DriverError): string {
+function adviceFor(details: DriverError, missingTable: string): string {
   const { sqlState, message } = details;
   if (isWrongServer(details))
     return " The server does not write: it is a standby, or was one. Check where the address leads.";
   if (isTooLong(details))
     return " It took longer than the database allows; another transaction may hold the row.";
   if (!TABLE_MISSING.has(sqlState) && !message.includes("no such table")) return "";
-  return message.includes("sojourn_user")
-    ? " Call createUserTables(database)."
-    : " Let Django migrate, or call createSessionTable(database).";
+  return message.includes("sojourn_user") ? " Call createUserTables(database)." : ` ${missingTable}`;
 }
 
 /**

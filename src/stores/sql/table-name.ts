@@ -18,3 +18,19 @@ export function checkTableName(table: string, setting: string): string {
 /** The tables of the index of users. */
 export const EPOCH_TABLE = "sojourn_user_epoch";
 export const USER_SESSION_TABLE = "sojourn_user_session";
+
+/** Table of a cache, where none is given. Django has no name of its own: it is its `LOCATION`. */
+export const CACHE_TABLE = "django_cache";
+
+/**
+ * Returns the name of the table of leases and locks; `undefined` if there is to be none.
+ *
+ * @throws {ImproperlyConfigured} For an invalid table name.
+ */
+export function leaseTableOf(
+  table: string,
+  leaseTable: string | null | undefined,
+  setting: string,
+): string | undefined {
+  return leaseTable === null ? undefined : checkTableName(leaseTable ?? `${table}_leases`, setting);
+}

@@ -1,6 +1,7 @@
 import { describe, test } from "vitest";
 import type { Lease } from "../../../src/stores/cache-store.ts";
 import { within } from "../../support/redis-connections.ts";
+import { isSoak } from "../../support/scale.ts";
 
 /** Each test has keys of its own, and most of them wait for something to expire. */
 export const concurrently = { describe, it: test.concurrent };
@@ -18,3 +19,6 @@ type RunTest = (title: string, run: () => Promise<void>) => unknown;
 function withoutSkipped(register: RunTest): RunTest & { skip: RunTest } {
   return Object.assign((...args: Parameters<RunTest>) => register(...args), { skip: () => {} });
 }
+
+/** Forms of values to be tried: both are the same code on all engines, so the gate has one. */
+export const FORMS: readonly ("text" | "bytes")[] = isSoak ? ["text", "bytes"] : ["text"];
