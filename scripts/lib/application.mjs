@@ -1,6 +1,6 @@
 // @ts-check
 // An application that has the package installed as npm would publish it.
-import { mkdirSync, readdirSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { lock } from "proper-lockfile";
 import { npm } from "./install.mjs";
@@ -49,7 +49,21 @@ export async function installInto(folder, specifiers) {
  */
 export function testedVersions(names) {
   const { devDependencies } = readJson(inProject("package.json"));
-  return names.map((name) => `${name}@${devDependencies[name] ?? "missing"}`);
+  const versions = { ...versionsOfExamples(), ...devDependencies };
+  return names.map((name) => `${name}@${versions[name] ?? "missing"}`);
+}
+
+/**
+ * Versions in the examples that have packages of their own.
+ *
+ * @returns {Record<string, string>} By the names of the packages.
+ */
+function versionsOfExamples() {
+  const manifests = readdirSync(inProject("examples"))
+    .map((name) => inProject("examples", name, "package.json"))
+    .filter((path) => existsSync(path));
+  const versions = manifests.map(readJson).map((each) => ({ ...each.devDependencies, ...each.dependencies }));
+  return Object.assign({}, ...versions);
 }
 
 /**

@@ -59,6 +59,22 @@ export const adapterMutants = [
     tests: ["test/integration/adapters/react-router.test.ts"],
   },
   {
+    name: "react-router-storage-forgets-a-failure",
+    file: "src/adapters/react-router/storage-session.ts",
+    find: "if (this.#failure !== undefined) throw this.#failure.error;",
+    replace: "",
+    breaks: "A second commit after a failed one does not pretend to have saved.",
+    tests: ["test/integration/adapters/react-router-storage.test.ts"],
+  },
+  {
+    name: "react-router-storage-destroys-nothing",
+    file: "src/adapters/react-router/session-storage.ts",
+    find: "await own.sojourn.logout();",
+    replace: "",
+    breaks: "A destroyed session is dead, and late commits do not bring it back.",
+    tests: ["test/integration/adapters/react-router-storage.test.ts"],
+  },
+  {
     name: "koa-saves-in-the-hold-alone",
     file: "src/adapters/koa/index.ts",
     find: "if (ctx.respond !== false) await save(ctx);",

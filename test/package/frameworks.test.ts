@@ -1,5 +1,8 @@
 import { describeApplications } from "./applications.ts";
 
+/** Types of these frameworks name the browser's, and do not all check. */
+const WITH_BROWSER = { lib: ["es2023", "dom", "dom.iterable"], skipLibCheck: true };
+
 describeApplications("one framework", {
   folder: "frameworks",
   shared: ["check.ts"],
@@ -11,6 +14,17 @@ describeApplications("one framework", {
     koa: { packages: ["koa", "@types/koa"] },
     fetch: { packages: [] },
     hono: { packages: ["hono"] },
+    h3: { packages: ["h3"], compilerOptions: WITH_BROWSER },
+    next: {
+      packages: ["next", "react", "react-dom", "@types/react"],
+      compilerOptions: WITH_BROWSER,
+      isBuilt: true,
+    },
+    sveltekit: {
+      packages: ["@sveltejs/kit", "@sveltejs/vite-plugin-svelte", "svelte", "vite"],
+      compilerOptions: WITH_BROWSER,
+    },
+    "react-router": { packages: ["react-router", "react", "@types/react"], compilerOptions: WITH_BROWSER },
     nest: {
       packages: ["@nestjs/common", "@nestjs/core", "@nestjs/platform-express", "reflect-metadata", "rxjs"],
       standsOn: ["express"],

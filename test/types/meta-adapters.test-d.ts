@@ -1,8 +1,13 @@
 import { H3 } from "h3";
-import { createContext, type LoaderFunctionArgs, type MiddlewareFunction } from "react-router";
+import {
+  createContext,
+  type LoaderFunctionArgs,
+  type MiddlewareFunction,
+  type SessionStorage,
+} from "react-router";
 import { createSojourn, type Session } from "sojourn";
 import { h3Sessions, type WithSession } from "sojourn/adapters/h3";
-import { reactRouterSessions } from "sojourn/adapters/react-router";
+import { reactRouterSessions, reactRouterSessionStorage } from "sojourn/adapters/react-router";
 import { type SvelteKitEvent, sveltekitSessions } from "sojourn/adapters/sveltekit";
 import { describe, expectTypeOf, test } from "vitest";
 
@@ -59,6 +64,24 @@ describe("reactRouterSessions", () => {
   test("refuses options that it does not have", () => {
     // @ts-expect-error a misspelt option
     expectTypeOf(reactRouterSessions(sessions, { eagre: true })).toBeFunction();
+  });
+});
+
+describe("reactRouterSessionStorage", () => {
+  test("is a SessionStorage of React Router, with the application's own data", () => {
+    const storage: SessionStorage<Data, { notice: string }> = reactRouterSessionStorage<
+      Data,
+      { notice: string }
+    >(sessions);
+    expectTypeOf(storage.getSession).returns.resolves.toHaveProperty("id");
+    const own = reactRouterSessionStorage<Data, { notice: string }>(sessions);
+    expectTypeOf(own.getSession).returns.resolves.toHaveProperty("sojourn").toEqualTypeOf<Session<Data>>();
+    void own.getSession().then((session) => {
+      expectTypeOf(session.get("views")).toEqualTypeOf<number | undefined>();
+      expectTypeOf(session.get("notice")).toEqualTypeOf<string | undefined>();
+      // @ts-expect-error a name that the data does not have
+      session.set("viewed", 1);
+    });
   });
 });
 

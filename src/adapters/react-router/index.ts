@@ -11,7 +11,16 @@ import type { SessionSource } from "../node/types.ts";
 import { setSession } from "./request-session.ts";
 import type { ReactRouterMiddleware, ReactRouterSessionsOptions } from "./types.ts";
 
+export { reactRouterSessionStorage } from "./session-storage.ts";
 export type { SessionSource } from "../node/types.ts";
+export type {
+  FlashSessionData,
+  ReactRouterCommitOptions,
+  ReactRouterPlainSession,
+  ReactRouterSession,
+  ReactRouterSessionStorage,
+  ReactRouterSessionStorageOptions,
+} from "./storage-types.ts";
 export type {
   ReactRouterArgs,
   ReactRouterContext,

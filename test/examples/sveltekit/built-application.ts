@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from "node:async_hooks";
 import type { RequestListener } from "node:http";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -54,7 +55,8 @@ const BUILD_TIMEOUT = 300_000;
 
 /** The built application, in the process of the tests. */
 export class BuiltApplication {
-  readonly #hooks: TestHooks = { ...DEFAULTS };
+  /** Those of the listener that got the request. */
+  readonly #hooks = new AsyncLocalStorage<TestHooks>();
   #handler: RequestListener | undefined;
 
   /** Loads it before the tests of a file. */
@@ -72,20 +74,32 @@ export class BuiltApplication {
   listener(hooks: Partial<TestHooks>, { trustsProxy } = { trustsProxy: false }): RequestListener {
     const handler = this.#handler;
     if (handler === undefined) throw new Error("The application has not been loaded.");
-    Object.assign(this.#hooks, DEFAULTS, hooks);
+    const all = { ...DEFAULTS, ...hooks };
     return (request, response) => {
       const { headers } = request;
       const forwarded = trustsProxy ? headers : {};
       headers["x-test-proto"] = forwarded["x-forwarded-proto"] ?? "http";
       headers["x-test-host"] = forwarded["x-forwarded-host"] ?? headers.host ?? headers[":authority"];
-      return handler(request, response);
+      return this.#hooks.run(all, () => handler(request, response));
     };
+  }
+
+  get #current(): TestHooks {
+    const hooks = this.#hooks.getStore();
+    if (hooks === undefined) throw new Error("SvelteKit calls a hook outside a request.");
+    return hooks;
   }
 
   async #load(): Promise<void> {
     vi.stubEnv("PROTOCOL_HEADER", "x-test-proto");
     vi.stubEnv("HOST_HEADER", "x-test-host");
-    (globalThis as { sojournTest?: TestHooks }).sojournTest = this.#hooks;
+    (globalThis as { sojournTest?: TestHooks }).sojournTest = {
+      handle: async (...args) => this.#current.handle(...args),
+      handleError: (...args) => this.#current.handleError(...args),
+      route: async (...args) => this.#current.route(...args),
+      load: async (...args) => this.#current.load(...args),
+      action: async (...args) => this.#current.action(...args),
+    };
     const folder = await buildTestApplication();
     const url = pathToFileURL(join(folder, "handler.js")).href;
     const { handler } = (await import(/* @vite-ignore */ url)) as { handler: RequestListener };
