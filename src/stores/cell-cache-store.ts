@@ -47,6 +47,8 @@ export interface CellCacheStoreParts {
   readonly values: "text" | "bytes" | undefined;
   /** Whether the cells keep leases and locks. */
   readonly hasLeases: boolean;
+  /** Whether the cells can be walked. @defaultValue `true` */
+  readonly hasScan?: boolean;
 }
 
 /** A {@link CacheStore} on {@link Cells}: each operation is a rule that decides about one key. */
@@ -57,11 +59,11 @@ export class CellCacheStore implements CacheStore {
   readonly #clock: Clock;
   readonly #fromStored: (value: Buffer) => StoredValue;
 
-  constructor({ name, cells, clock, values, hasLeases }: CellCacheStoreParts) {
+  constructor({ name, cells, clock, values, hasLeases, hasScan = true }: CellCacheStoreParts) {
     this.name = name;
     this.capabilities = {
       atomicIncrement: true,
-      scan: true,
+      scan: hasScan,
       compareAndSet: true,
       leases: hasLeases,
       locks: hasLeases,

@@ -49,9 +49,9 @@ export const integrationMutants = [
   },
   {
     name: "express-session-writes-out-of-turn",
-    file: "src/integrations/express-session/plain-records.ts",
-    find: "const turn = (this.#writes.get(sid) ?? Promise.resolve()).then(task);",
-    replace: "const turn = Promise.resolve().then(task);",
+    file: "src/stores/key-queues.ts",
+    find: "const own = before === undefined ? task() : before.then(task);",
+    replace: "const own = task();",
     breaks: "The requests of a process write one after the other on any store.",
     tests: TESTS,
   },

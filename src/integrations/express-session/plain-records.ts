@@ -1,4 +1,5 @@
 import { LRUCache } from "lru-cache";
+import { KeyQueues } from "../../stores/key-queues.ts";
 import { call } from "./callbacks.ts";
 import {
   type Make,
@@ -21,8 +22,7 @@ const MAX_REPLACED = 10_000;
 export class PlainRecords implements SessionRecords {
   readonly touchEvery = 0;
   readonly #store: SessionStoreLike;
-  /** Id -> the last write of this process. */
-  readonly #writes = new Map<string, Promise<unknown>>();
+  readonly #writes = new KeyQueues();
   readonly #replaced = new LRUCache<string, true>({ max: MAX_REPLACED, ttl: REPLACED_FOR });
 
   constructor(store: SessionStoreLike) {
@@ -35,7 +35,7 @@ export class PlainRecords implements SessionRecords {
   }
 
   write(sid: string, expected: StoredRecord | undefined, make: Make): Promise<Written> {
-    return this.#inTurn(sid, async () => {
+    return this.#writes.run(sid, async () => {
       const stored = expected && (await this.read(sid));
       if (expected && !stored) return "gone";
       const session = make(stored);
@@ -45,13 +45,13 @@ export class PlainRecords implements SessionRecords {
   }
 
   async touch(sid: string, session: SessionData): Promise<void> {
-    await this.#inTurn(sid, async () => {
+    await this.#writes.run(sid, async () => {
       if (this.#store.touch) await call((callback) => this.#store.touch?.(sid, session, callback));
     });
   }
 
   async destroy(sid: string): Promise<void> {
-    await this.#inTurn(sid, () => call((callback) => this.#store.destroy(sid, callback)));
+    await this.#writes.run(sid, () => call((callback) => this.#store.destroy(sid, callback)));
   }
 
   async noteReplaced(sid: string): Promise<void> {
@@ -60,17 +60,6 @@ export class PlainRecords implements SessionRecords {
 
   async isReplaced(sid: string): Promise<boolean> {
     return this.#replaced.has(sid);
-  }
-
-  async #inTurn<Result>(sid: string, task: () => Promise<Result>): Promise<Result> {
-    const turn = (this.#writes.get(sid) ?? Promise.resolve()).then(task);
-    const settled = turn.catch(() => {});
-    this.#writes.set(sid, settled);
-    try {
-      return await turn;
-    } finally {
-      if (this.#writes.get(sid) === settled) this.#writes.delete(sid);
-    }
   }
 }
 

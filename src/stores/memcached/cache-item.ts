@@ -1,61 +1,34 @@
-import type { EpochMilliseconds } from "../../core/clock.ts";
+import { readLease, writeState } from "../cell-state.ts";
+import type { Cell } from "../cells.ts";
 
-/** A lease on an entry. */
-export interface ItemLease {
-  /** Token of the loading caller; `undefined` for a moment after a load without a value. */
-  readonly token: string | undefined;
-  /** Time from which others can take it. */
-  readonly endsAt: EpochMilliseconds;
-  readonly forgottenAt: EpochMilliseconds;
-  /** Number of recent loads that ended without a value. */
-  readonly ended: number;
-  readonly hasWaiters: boolean;
-}
-
-/** Content of a key: a value, the lease on it, or both. */
-export interface CacheItem {
-  readonly value: Buffer | undefined;
-  /** End of the value; `undefined` if it does not expire. */
-  readonly expiresAt: EpochMilliseconds | undefined;
-  readonly lease: ItemLease | undefined;
-}
-
-const NO_VALUE = "!";
+const NO_ENTRY = "!";
 const NO_END = "-";
 
 const LINE_END = 10;
+const FORM = /^([!-]|[0-9a-z]{1,11})(?: ([A-Za-z0-9+/=]+))?$/;
 
 /**
- * Returns the text of an item: a line with the end of its value in base 36, and with the lease if
- * there is one; then the value.
+ * Returns the text of a cell: a line with the end of its entry in base 36, and with the lease if
+ * there is one; then the entry's value.
  */
-export function writeItem({ value, expiresAt, lease }: CacheItem): Buffer {
-  const end = value === undefined ? NO_VALUE : (expiresAt?.toString(36) ?? NO_END);
-  const head = lease === undefined ? end : `${end} ${JSON.stringify(lease)}`;
-  return Buffer.concat([Buffer.from(`${head}\n`), value ?? Buffer.alloc(0)]);
+export function writeItem(key: string, { entry, lease }: Cell): Buffer {
+  const end = entry === undefined ? NO_ENTRY : toText(entry.expiresAt);
+  const head = lease === undefined ? end : `${end} ${writeState(key, lease)}`;
+  return Buffer.concat([Buffer.from(`${head}\n`), entry?.value ?? Buffer.alloc(0)]);
 }
 
-/** Reads an item; `undefined` for a text of another form. */
-export function readItem(bytes: Buffer): CacheItem | undefined {
+/** Reads a cell, whether its parts have expired or not. A text of another form is an empty one. */
+export function readItem(bytes: Buffer): Cell {
   const lineEnd = bytes.indexOf(LINE_END);
-  const head = lineEnd < 0 ? "" : bytes.toString("utf8", 0, lineEnd);
-  const [, end, json] = /^([!-]|[0-9a-z]{1,11})(?: (\{.*\}))?$/.exec(head) ?? [];
-  const lease = json === undefined ? undefined : readLease(json);
-  if (end === undefined || (json !== undefined && lease === undefined)) return undefined;
-  return {
-    value: end === NO_VALUE ? undefined : bytes.subarray(lineEnd + 1),
-    expiresAt: end === NO_VALUE || end === NO_END ? undefined : Number.parseInt(end, 36),
-    lease,
-  };
+  const [, end, state] = FORM.exec(bytes.toString("latin1", 0, Math.max(0, lineEnd))) ?? [];
+  if (end === undefined) return {};
+  const lease = state === undefined ? undefined : readLease(state);
+  if (end === NO_ENTRY) return { lease };
+  const expiresAt = end === NO_END ? Number.POSITIVE_INFINITY : Number.parseInt(end, 36);
+  return { entry: { value: bytes.subarray(lineEnd + 1), expiresAt }, lease };
 }
 
-function readLease(json: string): ItemLease | undefined {
-  try {
-    const { token, endsAt, forgottenAt, ended, hasWaiters } = JSON.parse(json) as Partial<ItemLease>;
-    if (typeof endsAt !== "number" || typeof forgottenAt !== "number" || typeof ended !== "number")
-      return undefined;
-    return { token, endsAt, forgottenAt, ended, hasWaiters: hasWaiters === true };
-  } catch {
-    return undefined;
-  }
+function toText(expiresAt: number): string {
+  if (expiresAt === Number.POSITIVE_INFINITY) return NO_END;
+  return Math.min(Math.ceil(expiresAt), Number.MAX_SAFE_INTEGER).toString(36);
 }

@@ -2,12 +2,12 @@ import * as v from "valibot";
 import type { ConnectionOptions } from "node:tls";
 import { ImproperlyConfigured } from "../../core/errors.ts";
 import { parseSettings, settingsObject } from "../../core/settings.ts";
+import { CellCacheStore } from "../cell-cache-store.ts";
 import type { CacheStoreFactory } from "../cache-store.ts";
 import type { SessionStoreFactory } from "../session-store.ts";
-import { CacheItems } from "./cache-items.ts";
 import { type ClientSettings, MemcachedClient } from "./client/memcached-client.ts";
 import { parseServers } from "./client/server-address.ts";
-import { MemcachedCacheStore } from "./memcached-cache-store.ts";
+import { MemcachedCells } from "./memcached-cells.ts";
 import { MemcachedSessionStore } from "./memcached-session-store.ts";
 
 /** How memcached is reached. */
@@ -84,11 +84,18 @@ const cacheSchema = settingsObject({ ...serversSchema, maxItemBytes: maxItemByte
  * @throws {ImproperlyConfigured} Once the settings are complete, for a wrong option.
  */
 export function memcachedCacheStore(options: MemcachedCacheStoreOptions = {}): CacheStoreFactory {
-  return ({ clock, values = "text" }) => {
+  return ({ clock, values }) => {
     const { maxItemBytes, ...servers } = parseSettings(cacheSchema, options, "memcachedCacheStore");
     const client = openClient(servers, "memcachedCacheStore");
-    const items = new CacheItems(client, clock, maxItemBytes);
-    return new MemcachedCacheStore({ client, items, values });
+    const cells = new MemcachedCells(client, clock, maxItemBytes);
+    return new CellCacheStore({
+      name: "memcached",
+      cells,
+      clock,
+      values,
+      hasLeases: true,
+      hasScan: false,
+    });
   };
 }
 

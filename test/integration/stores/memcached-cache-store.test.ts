@@ -51,8 +51,8 @@ describeWithMemcached("the memcached cache store", () => {
   test("lists no keys, and says so", async () => {
     const store = open();
     expect(store.capabilities.scan).toBe(false);
-    expect(() => store.scan("a:", later)).toThrow("memcached cannot list its keys");
-    expect(() => store.clear("a", later)).toThrow("memcached cannot list its keys");
+    for (const walk of [store.scan("a:", later), store.clear("a", later)])
+      await expect(walk[Symbol.asyncIterator]().next()).rejects.toThrow("memcached cannot list its keys");
     await store.close();
   });
 

@@ -1,0 +1,169 @@
+import type { Clock, Milliseconds } from "../../core/clock.ts";
+import type { Deadline } from "../../core/deadlines.ts";
+import { CacheUsageError, StoreServiceError } from "../../core/errors.ts";
+import { expiryAt, taking } from "../cell-rules.ts";
+import { readLock, writeState } from "../cell-state.ts";
+import type { Cell, CellEntry, CellLock, Cells, Decide, Decision, NewCellEntry } from "../cells.ts";
+import { KeyQueues } from "../key-queues.ts";
+import { readItem, writeItem } from "./cache-item.ts";
+import { type MemcachedClient, tokenOf } from "./client/memcached-client.ts";
+import { toExpiration } from "./expiration.ts";
+
+/** Bytes to store, and for how long. */
+interface Stored {
+  readonly bytes: Buffer;
+  readonly life: Milliseconds | null;
+}
+
+/** First part of the keys of locks, which are no entries: no prefix of a cache begins like it. */
+const LOCK_PREFIX = "\0lock\0";
+
+/**
+ * Entries of a cache as items of memcached, each with the lease on it. A decision reads an item, and
+ * is written if the item still is the version that was read (`ms` with `C`): if not, it is made
+ * again.
+ *
+ * memcached drops items to make room, those of counters and locks too.
+ */
+export class MemcachedCells implements Cells {
+  readonly #client: MemcachedClient;
+  readonly #clock: Clock;
+  readonly #maxItemBytes: number;
+  readonly #queues = new KeyQueues();
+
+  /** @param maxItemBytes Maximum size of an item's value, in bytes. */
+  constructor(client: MemcachedClient, clock: Clock, maxItemBytes: number) {
+    this.#client = client;
+    this.#clock = clock;
+    this.#maxItemBytes = maxItemBytes;
+  }
+
+  read(keys: readonly string[], deadline: Deadline): Promise<readonly (CellEntry | undefined)[]> {
+    return Promise.all(
+      keys.map(async (key) => {
+        const { value } = await this.#client.ask("mg", key, ["v"], deadline);
+        return this.#toCell(value).entry;
+      }),
+    );
+  }
+
+  change<Answer>(
+    keys: readonly string[],
+    ruleOf: (index: number) => Decide<Cell, Answer>,
+    deadline: Deadline,
+  ): Promise<readonly Answer[]> {
+    return Promise.all(keys.map((key, index) => this.#changeCell(key, ruleOf(index), deadline)));
+  }
+
+  changeLock<Answer>(
+    key: string,
+    decide: Decide<CellLock | undefined, Answer>,
+    deadline: Deadline,
+  ): Promise<Answer> {
+    return this.#decide(LOCK_PREFIX + key, deadline, (value) => {
+      const now = this.#clock.now();
+      const { answer, next } = decide(readLock(value?.toString() ?? null), now);
+      if (next === undefined) return { answer };
+      return { answer, next: { bytes: Buffer.from(writeState(key, next)), life: next.forgottenAt - now } };
+    });
+  }
+
+  async put(entries: readonly NewCellEntry[], deadline: Deadline): Promise<void> {
+    const now = this.#clock.now();
+    await Promise.all(
+      entries.map(({ key, value, ttl }) => {
+        const bytes = writeItem(key, { entry: { value, expiresAt: expiryAt(now, ttl) } });
+        return this.#write(key, { bytes, life: ttl }, [], deadline);
+      }),
+    );
+  }
+
+  async delete(keys: readonly string[], deadline: Deadline): Promise<number> {
+    const taken = await this.change(keys, () => taking, deadline);
+    return taken.filter((value) => value !== undefined).length;
+  }
+
+  pages(): AsyncIterable<readonly string[]> {
+    throw cannotList();
+  }
+
+  endLeases(): Promise<void> {
+    throw cannotList();
+  }
+
+  ping(deadline: Deadline): Promise<void> {
+    return this.#client.ping(deadline);
+  }
+
+  async close(): Promise<void> {
+    this.#client.close();
+  }
+
+  #changeCell<Answer>(key: string, decide: Decide<Cell, Answer>, deadline: Deadline): Promise<Answer> {
+    return this.#decide(key, deadline, (value) => {
+      const now = this.#clock.now();
+      const { answer, next } = decide(this.#toCell(value), now);
+      if (next === undefined) return { answer };
+      const { entry, lease } = next;
+      if (entry === undefined && lease === undefined) return { answer, next: null };
+      const end = Math.max(entry?.expiresAt ?? 0, lease?.forgottenAt ?? 0);
+      const life = end === Number.POSITIVE_INFINITY ? null : Math.max(1, end - now);
+      return { answer, next: { bytes: writeItem(key, next), life } };
+    });
+  }
+
+  /**
+   * Decides about an item, until no other caller was faster. Those of this process take turns.
+   *
+   * @param decide Returns the answer, and what to store; `null` deletes.
+   */
+  #decide<Answer>(
+    key: string,
+    deadline: Deadline,
+    decide: (value: Buffer | undefined) => Decision<Stored | null, Answer>,
+  ): Promise<Answer> {
+    return this.#queues.run(key, async () => {
+      for (;;) {
+        const reply = await this.#client.ask("mg", key, ["v", "c"], deadline);
+        const { answer, next } = decide(reply.value);
+        if (next === undefined) return answer;
+        if (await this.#replace(key, tokenOf(reply, "c"), next, deadline)) return answer;
+      }
+    });
+  }
+
+  /** @param cas Version that was read; `undefined`: there was none. */
+  async #replace(
+    key: string,
+    cas: string | undefined,
+    next: Stored | null,
+    deadline: Deadline,
+  ): Promise<boolean> {
+    const flag = cas === undefined ? "ME" : `C${cas}`;
+    if (next !== null) return (await this.#write(key, next, [flag], deadline)).code === "HD";
+    return cas === undefined || (await this.#client.ask("md", key, [flag], deadline)).code === "HD";
+  }
+
+  #write(key: string, { bytes, life }: Stored, flags: readonly string[], deadline: Deadline) {
+    // memcached deletes the stored item when a new one is too large.
+    if (bytes.length > this.#maxItemBytes)
+      throw new StoreServiceError(
+        `The entry has ${bytes.length} bytes, more than memcached takes (maxItemBytes ${this.#maxItemBytes}).`,
+        { outcome: "not-sent" },
+      );
+    return this.#client.ask("ms", key, [...flags, `T${toExpiration(life, this.#clock)}`], deadline, bytes);
+  }
+
+  #toCell(value: Buffer | undefined): Cell {
+    const { entry, lease } = value === undefined ? {} : readItem(value);
+    const now = this.#clock.now();
+    return {
+      entry: entry !== undefined && entry.expiresAt > now ? entry : undefined,
+      lease: lease !== undefined && lease.forgottenAt > now ? lease : undefined,
+    };
+  }
+}
+
+function cannotList(): CacheUsageError {
+  return new CacheUsageError("memcached cannot list its keys.");
+}
