@@ -26,6 +26,12 @@ export type EngineDescription =
       readonly database: DatabaseDescription;
       readonly space: string;
     }
+  | {
+      readonly kind: "cached-db-memcached";
+      readonly servers: readonly string[];
+      readonly database: DatabaseDescription;
+      readonly space: string;
+    }
   | { readonly kind: "memcached"; readonly servers: readonly string[]; readonly space: string }
   | { readonly kind: "file"; readonly path: string };
 

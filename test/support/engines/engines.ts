@@ -43,6 +43,12 @@ export const ENGINES: readonly Engine[] = [
   { name: "PostgreSQL", commands: POSTGRES, hasUsers: true, start: () => startSql(startPostgres) },
   { name: "MariaDB", commands: MARIADB, hasUsers: true, start: () => startSql(startMariadb) },
   { name: "PostgreSQL behind Redis", commands: [...REDIS, ...POSTGRES], hasUsers: true, start: startCached },
+  {
+    name: "PostgreSQL behind memcached",
+    commands: [...MEMCACHED, ...POSTGRES],
+    hasUsers: true,
+    start: startCachedInMemcached,
+  },
   { name: "memcached", commands: MEMCACHED, hasUsers: false, start: startMemcached },
   { name: "files", commands: [], hasUsers: false, start: startFiles },
 ];
@@ -134,6 +140,18 @@ async function startCached(): Promise<RunningEngine> {
       space: await makeTable(description, number),
     };
   };
+  return running(space, [stop, () => server.stop()]);
+}
+
+async function startCachedInMemcached(): Promise<RunningEngine> {
+  const { description, stop } = await startPostgres();
+  const server = await MemcachedServer.start();
+  const space: Space = async (number) => ({
+    kind: "cached-db-memcached",
+    servers: [server.path],
+    database: description,
+    space: await makeTable(description, number),
+  });
   return running(space, [stop, () => server.stop()]);
 }
 

@@ -6,7 +6,7 @@ import type { RedisSettings } from "sojourn/redis";
 import { cacheSessionStore } from "sojourn/stores/cache";
 import { cachedDbSessionStore } from "sojourn/stores/cached-db";
 import { fileSessionStore } from "sojourn/stores/file";
-import { memcachedSessionStore } from "sojourn/stores/memcached";
+import { memcachedCacheStore, memcachedSessionStore } from "sojourn/stores/memcached";
 import { redisBucketSessionStore, redisSessionStore } from "sojourn/stores/redis";
 import { sqlSessionStore } from "sojourn/stores/sql";
 
@@ -67,6 +67,12 @@ function storeOf(description: EngineDescription, database: Kysely<unknown> | und
     case "cached-db":
       return cachedDbSessionStore({
         database: sql(description.space),
+        keyPrefix: copiesOf(description.space),
+      });
+    case "cached-db-memcached":
+      return cachedDbSessionStore({
+        database: sql(description.space),
+        cache: memcachedCacheStore({ servers: description.servers }),
         keyPrefix: copiesOf(description.space),
       });
     case "memcached":
