@@ -86,7 +86,7 @@ export const services = [
   {
     name: "memcached",
     tools: [{ commands: ["memcached"], aptPackages: ["memcached"] }],
-    projects: ["engines", "integration", "interop", "faults"],
+    projects: ["engines", "integration"],
   },
   {
     name: "pgbouncer",

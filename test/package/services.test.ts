@@ -39,7 +39,7 @@ class Machine {
   /** Has the servers of the integration tests, Redis in the version that Debian 12 has. */
   async hasServers(): Promise<void> {
     await this.has("redis-server", 'echo "Redis server v=7.0.15 sha=00000000:0"');
-    for (const command of ["postgres", "mariadbd", "apache2"]) await this.has(command, "exit 0");
+    for (const command of ["postgres", "mariadbd", "memcached", "apache2"]) await this.has(command, "exit 0");
   }
 
   /**
