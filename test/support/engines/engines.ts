@@ -6,6 +6,7 @@ import { MariadbServer } from "../mariadb-server.ts";
 import { MEMCACHED, MemcachedServer } from "../memcached-server.ts";
 import { PostgresServer } from "../postgres-server.ts";
 import { RedisServer } from "../redis-server.ts";
+import { isSoak } from "../scale.ts";
 import { describeWithCommands } from "../server-process.ts";
 import { deleteFolder, makeTemporaryFolder } from "../temporary-folder.ts";
 import type { DatabaseDescription, EngineDescription } from "./engine-description.ts";
@@ -34,7 +35,17 @@ const REDIS = ["redis-server"];
 const POSTGRES = ["postgres", "initdb"];
 const MARIADB = ["mariadbd"];
 
-/** Every engine with a server, and those of one host. */
+const BEHIND_MEMCACHED: Engine = {
+  name: "PostgreSQL behind memcached",
+  commands: [...MEMCACHED, ...POSTGRES],
+  hasUsers: true,
+  start: startCachedInMemcached,
+};
+
+/**
+ * Every engine with a server, and those of one host. One that consists of parts of others is left to
+ * the soak.
+ */
 export const ENGINES: readonly Engine[] = [
   onRedis("Redis", true, (url, space) => ({ kind: "redis", url, space, format: "django" })),
   onRedis("Redis in JSON", true, (url, space) => ({ kind: "redis", url, space, format: "json" })),
@@ -43,14 +54,9 @@ export const ENGINES: readonly Engine[] = [
   { name: "PostgreSQL", commands: POSTGRES, hasUsers: true, start: () => startSql(startPostgres) },
   { name: "MariaDB", commands: MARIADB, hasUsers: true, start: () => startSql(startMariadb) },
   { name: "PostgreSQL behind Redis", commands: [...REDIS, ...POSTGRES], hasUsers: true, start: startCached },
-  {
-    name: "PostgreSQL behind memcached",
-    commands: [...MEMCACHED, ...POSTGRES],
-    hasUsers: true,
-    start: startCachedInMemcached,
-  },
   { name: "memcached", commands: MEMCACHED, hasUsers: false, start: startMemcached },
   { name: "files", commands: [], hasUsers: false, start: startFiles },
+  ...(isSoak ? [BEHIND_MEMCACHED] : []),
 ];
 
 /** SQLite is for one process: its driver here blocks while another one writes. */
