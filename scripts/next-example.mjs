@@ -6,6 +6,7 @@ import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, write
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { lock } from "proper-lockfile";
+import { withoutOtherBuilds } from "./lib/dist-lock.mjs";
 import { installExample } from "./lib/install.mjs";
 import { run } from "./lib/processes.mjs";
 import { inProject, say } from "./lib/project.mjs";
@@ -43,8 +44,10 @@ export async function buildNextExample() {
 }
 
 async function build() {
-  await succeed(run(process.execPath, [inProject("scripts", "build.mjs")]));
-  provideSojourn();
+  await withoutOtherBuilds(async () => {
+    await succeed(run(process.execPath, [inProject("scripts", "build.mjs")]));
+    provideSojourn();
+  });
   rmSync(join(folder, ".next"), { recursive: true, force: true });
   await succeed(
     run(process.execPath, [join(folder, "node_modules", "next", "dist", "bin", "next"), "build"], {

@@ -1,15 +1,12 @@
 // @ts-check
 // An application that has the package installed as npm would publish it.
-import { existsSync, mkdirSync, readdirSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-import { lock } from "proper-lockfile";
+import { withoutOtherBuilds } from "./dist-lock.mjs";
 import { npm } from "./install.mjs";
 import { inProject, readJson, root } from "./project.mjs";
 
 const QUIET = ["--prefer-offline", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"];
-
-/** Patience with a build of another process: 3 minutes, with looks every 300 ms. */
-const RETRIES = { retries: 600, minTimeout: 300, maxTimeout: 300 };
 
 /**
  * Packs what would be published (and builds it first: the `prepack` script).
@@ -18,14 +15,9 @@ const RETRIES = { retries: 600, minTimeout: 300, maxTimeout: 300 };
  * @returns {Promise<string>} Path of the tarball.
  */
 export async function packTarball(folder) {
-  mkdirSync(inProject(".cache"), { recursive: true });
-  // A build replaces dist/: tests that run side by side take turns.
-  const release = await lock(root, { lockfilePath: inProject(".cache", "pack.lock"), retries: RETRIES });
-  try {
-    await succeed(npm(["pack", "--loglevel=error", "--pack-destination", folder], { cwd: root }));
-  } finally {
-    await release();
-  }
+  await withoutOtherBuilds(() =>
+    succeed(npm(["pack", "--loglevel=error", "--pack-destination", folder], { cwd: root })),
+  );
   const tarball = readdirSync(folder).find((file) => file.endsWith(".tgz"));
   if (tarball === undefined) throw new Error(`npm pack left no tarball in ${folder}.`);
   return join(folder, tarball);

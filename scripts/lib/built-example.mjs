@@ -4,6 +4,7 @@ import { createHash } from "node:crypto";
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { lock } from "proper-lockfile";
+import { withoutOtherBuilds } from "./dist-lock.mjs";
 import { installExample } from "./install.mjs";
 import { run } from "./processes.mjs";
 import { inProject, readJson } from "./project.mjs";
@@ -40,7 +41,7 @@ export class BuiltExample {
     return this.#locked(async () => {
       const hash = this.#hashOf([this.#folder, inProject("examples", "shared"), inProject("src")]);
       if (!isBuilt(this.#folder, hash)) {
-        await this.#provideSojourn();
+        await withoutOtherBuilds(() => this.#provideSojourn());
         await this.#build(this.#folder, hash);
       }
       return join(this.#folder, "build");
