@@ -1,5 +1,6 @@
 import { Cookie } from "./cookie.ts";
 import { expressSession } from "./express-session.ts";
+import { ExpressSessionStore, expressSessionStore } from "./express-session-store.ts";
 import { MemoryStore } from "./memory-store.ts";
 import { Session } from "./session.ts";
 import { Store, type StoreConstructor } from "./store.ts";
@@ -12,17 +13,31 @@ export interface ExpressSession {
   readonly MemoryStore: typeof MemoryStore;
   readonly Session: typeof Session;
   readonly Cookie: typeof Cookie;
+  readonly ExpressSessionStore: typeof ExpressSessionStore;
+  readonly expressSession: typeof expressSession;
+  readonly expressSessionStore: typeof expressSessionStore;
+  /** Itself, for what `import` becomes with a compiler to CommonJS. */
+  readonly default: ExpressSession;
 }
 
-const session: ExpressSession = Object.assign(expressSession, { Store, MemoryStore, Session, Cookie });
+const members = {
+  Store,
+  MemoryStore,
+  Session,
+  Cookie,
+  ExpressSessionStore,
+  expressSession,
+  expressSessionStore,
+};
+
+const session: ExpressSession = Object.assign(expressSession, members, {
+  default: expressSession as ExpressSession,
+});
 
 export default session;
 export { session as "module.exports", expressSession, Cookie, MemoryStore, Session, Store };
-export {
-  ExpressSessionStore,
-  expressSessionStore,
-  type ExpressSessionStoreOptions,
-} from "./express-session-store.ts";
+export { ExpressSessionStore, expressSessionStore };
+export type { ExpressSessionStoreOptions } from "./express-session-store.ts";
 export type { CookieOptions } from "./cookie.ts";
 export type {
   ExpressSessionOptions,
