@@ -13,7 +13,7 @@ export interface Span {
   readonly to: number;
 }
 
-/** What the process has to know to judge its reads. */
+/** Facts by which the process judges its reads. */
 export interface Evidence {
   readonly acks: readonly Ack[];
   /** When the network of the process was silent, or its connections still did not know that it had been. */

@@ -32,7 +32,7 @@ export interface PackedApplications {
   readonly tried: readonly string[];
   /** Packages none of which may come with Sojourn. */
   readonly foreign: readonly string[];
-  /** What each of them prints. */
+  /** Output of each of them. */
   readonly prints: string;
 }
 

@@ -13,7 +13,7 @@ import { createSession, Store } from "./store.ts";
 import type { SessionTracker } from "./trackers.ts";
 import type { RequestSession, SessionData, SessionRequest, SessionStoreLike } from "./types.ts";
 
-/** What all requests of one middleware share. */
+/** Parts that all requests of one middleware share. */
 export interface SharedParts {
   readonly store: SessionStoreLike;
   readonly records: SessionRecords;

@@ -82,7 +82,7 @@ export interface ExpressSessionOptions {
   readonly rolling?: boolean | undefined;
   /** Whether a new session is stored though it was not changed. @defaultValue `true` */
   readonly saveUninitialized?: boolean | undefined;
-  /** What becomes of the record after `req.session = null`. @defaultValue `"keep"` */
+  /** Fate of the record after `req.session = null`. @defaultValue `"keep"` */
   readonly unset?: "destroy" | "keep" | undefined;
   /**
    * Maximum time of each step with the store.

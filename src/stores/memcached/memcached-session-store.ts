@@ -60,7 +60,7 @@ export class MemcachedSessionStore implements SessionStore {
 
   async readWithTtl(key: SessionKey, deadline: Deadline): Promise<RecordWithTtl | undefined> {
     const found = await this.#find(key, deadline);
-    return found && { record: found.record, ttl: found.expiresAt - this.#clock.now() };
+    return found && { record: found.record, ttl: Math.max(1, found.expiresAt - this.#clock.now()) };
   }
 
   async create(key: string, record: string, ttl: Milliseconds, deadline: Deadline): Promise<CreateResult> {
@@ -109,8 +109,7 @@ export class MemcachedSessionStore implements SessionStore {
   }
 
   /** memcached lists no keys. */
-  // oxlint-disable-next-line require-yield
-  async *scan(): AsyncGenerator<SessionKey, void, undefined> {
+  scan(): AsyncIterable<SessionKey> {
     throw new SessionUsageError(
       "memcached cannot list its keys, so its sessions cannot be walked through. Keep sessions in Redis or a database to do so.",
     );

@@ -3,6 +3,7 @@ import { type AddressInfo, createServer, type Server, type Socket } from "node:n
 import { describe, expect, onTestFinished, test } from "vitest";
 import { Deadline } from "../../../core/deadlines.ts";
 import { ImproperlyConfigured } from "../../../core/errors.ts";
+import { ManualClock } from "../../../testing/manual-clock.ts";
 import { MemcachedClient } from "./memcached-client.ts";
 import { toMetaKey } from "./meta-key.ts";
 import { MetaProtocolError, MetaReader } from "./meta-reader.ts";
@@ -150,6 +151,30 @@ describe("a command", () => {
       await expect(client.ask("mg", "key", [], deadline)).rejects.toMatchObject({ outcome: "not-sent" });
     client.close();
     await expect(client.ask("mg", "key", [], within())).rejects.toThrow("is closed");
+  });
+
+  test("on a connection that is never ready fails, and after 5 s the next one opens another", async () => {
+    let connections = 0;
+    const server = createServer((socket) => {
+      // The first one does not answer the authentication.
+      if (++connections > 1) socket.write("STORED\r\n");
+      socket.on("data", (bytes) => bytes.includes("mg key") && socket.write("EN\r\n"));
+    }).listen(0, "127.0.0.1");
+    await once(server, "listening");
+    onTestFinished(() => void server.close());
+    const { port } = server.address() as AddressInfo;
+    const clock = new ManualClock();
+    const authentication = { username: "ann", password: "secret" };
+    const client = new MemcachedClient(
+      { servers: parseServers(`127.0.0.1:${port}`, "s"), authentication },
+      clock,
+    );
+    onTestFinished(() => client.close());
+    await expect(client.ask("mg", "key", [], within(50))).rejects.toMatchObject({ outcome: "not-sent" });
+    await expect(client.ask("mg", "key", [], within(50))).rejects.toMatchObject({ outcome: "not-sent" });
+    expect(connections).toBe(1);
+    clock.advance(5001);
+    expect((await client.ask("mg", "key", [], within())).code).toBe("EN");
   });
 
   test("that is answered with what is no reply fails, and nobody gets a wrong value", async () => {

@@ -19,6 +19,9 @@ export interface ConnectionSettings {
 /** Time without any byte after which a connection that owes replies counts as dead. */
 const STALL: Milliseconds = 1000;
 
+/** Time after which a connection that is not ready for commands is given up for another one. */
+const MAX_OPENING: Milliseconds = 5000;
+
 /** Maximum number of commands without a reply. About 300 bytes each. */
 const MAX_OUTSTANDING = 100_000;
 
@@ -84,6 +87,7 @@ export class MetaConnection {
   #isReady = false;
   #isFlushing = false;
   #heardAt: Milliseconds = 0;
+  #openedAt: Milliseconds = 0;
   #isClosed = false;
   readonly #sweep = new DeadlineSweep(() => this.#afterSweep());
 
@@ -130,7 +134,13 @@ export class MetaConnection {
   }
 
   #open(): void {
+    const now = this.#clock.monotonic();
+    if (this.#socket !== undefined && !this.#isReady && now - this.#openedAt > MAX_OPENING) {
+      this.#socket.destroy();
+      this.#socket = undefined;
+    }
     if (this.#socket !== undefined) return;
+    this.#openedAt = now;
     const { address, tls } = this.#settings;
     const socket = tls === undefined ? connectTcp(address) : connectTls({ ...address, ...tls });
     this.#socket = socket;
