@@ -330,6 +330,29 @@ describe("a store", () => {
     });
   });
 
+  test("that does not answer once blocks no later request, and writes nothing when it answers late", async () => {
+    const { origin, visitor, store } = await open(
+      { "/": count, "/end": (own) => own.destroy() },
+      { deadline: 50 },
+    );
+    await visitor.get(origin);
+    const read = store.get.bind(store);
+    let answerLate = (): void => {};
+    let reads = 0;
+    // The one right before the write.
+    const spy = vi.spyOn(store, "get").mockImplementation((sid, callback) => {
+      const isLast = ++reads === 2;
+      read(sid, (...found) => (isLast ? (answerLate = () => callback(...found)) : callback(...found)));
+    });
+    expect((await visitor.get(origin)).status).toBe(500);
+    spy.mockRestore();
+    expect((await visitor.get(origin)).body).toBe("2");
+    await visitor.get(origin, "/end");
+    answerLate();
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(store.sessions).toEqual({});
+  });
+
   test("that fails to extend a session costs the visitor nothing, and the operator is told", async () => {
     const { origin, visitor, store } = await open({ "/": count });
     await visitor.get(origin);

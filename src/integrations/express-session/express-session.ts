@@ -1,5 +1,6 @@
 import type { ServerResponse } from "node:http";
 import { LRUCache } from "lru-cache";
+import type { Milliseconds } from "../../core/clock.ts";
 import { holdResponse } from "../../adapters/node/response-hold.ts";
 import { ConnectRedisRecords, isConnectRedis } from "./connect-redis-records.ts";
 import { Cookie } from "./cookie.ts";
@@ -40,7 +41,7 @@ export function expressSession(options: ExpressSessionOptions = {}): SessionMidd
   const cookieOf = typeof cookie === "function" ? cookie : () => cookie;
   const shared: SharedParts = {
     store,
-    records: recordsOf(store),
+    records: recordsOf(store, options.deadline ?? DEFAULT_DEADLINE),
     name: options.name ?? options.key ?? "connect.sid",
     proxy,
     resave: options.resave ?? true,
@@ -87,9 +88,9 @@ export function expressSession(options: ExpressSessionOptions = {}): SessionMidd
 }
 
 /** Returns the records of a store: compared and set where the store can do so. */
-function recordsOf(store: SessionStoreLike): SessionRecords {
+function recordsOf(store: SessionStoreLike, deadline: Milliseconds): SessionRecords {
   if (store instanceof ExpressSessionStore) return store.records;
-  return isConnectRedis(store) ? new ConnectRedisRecords(store) : new PlainRecords(store);
+  return isConnectRedis(store) ? new ConnectRedisRecords(store) : new PlainRecords(store, deadline);
 }
 
 function isResponse(response: Partial<ServerResponse>): boolean {

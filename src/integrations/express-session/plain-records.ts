@@ -1,5 +1,9 @@
 import { LRUCache } from "lru-cache";
+import type { Milliseconds } from "../../core/clock.ts";
+import type { Deadline } from "../../core/deadlines.ts";
+import { StoreConnectionError } from "../../core/errors.ts";
 import { KeyQueues } from "../../stores/key-queues.ts";
+import { bounded } from "./bounded.ts";
 import { call } from "./callbacks.ts";
 import {
   type Make,
@@ -25,8 +29,12 @@ export class PlainRecords implements SessionRecords {
   readonly #writes = new KeyQueues();
   readonly #replaced = new LRUCache<string, true>({ max: MAX_REPLACED, ttl: REPLACED_FOR });
 
-  constructor(store: SessionStoreLike) {
+  readonly #deadline: Milliseconds;
+
+  /** @param deadline Maximum time of a turn: a store that never answers blocks no later one. */
+  constructor(store: SessionStoreLike, deadline: Milliseconds) {
     this.#store = store;
+    this.#deadline = deadline;
   }
 
   async read(sid: string): Promise<StoredRecord | undefined> {
@@ -34,10 +42,15 @@ export class PlainRecords implements SessionRecords {
     return data ? { text: JSON.stringify(data), data: toRecordData(data) } : undefined;
   }
 
-  write(sid: string, expected: StoredRecord | undefined, make: Make): Promise<Written> {
-    return this.#writes.run(sid, async () => {
+  write(sid: string, expected: StoredRecord | undefined, make: Make, deadline: Deadline): Promise<Written> {
+    return this.#inTurn("save", sid, async (): Promise<Written> => {
       const stored = expected && (await this.read(sid));
       if (expected && !stored) return "gone";
+      // An answer that comes late must not bring back what has ended meanwhile.
+      if (deadline.hasPassed)
+        throw new StoreConnectionError("The session store has read the session too late to save it.", {
+          outcome: "not-sent",
+        });
       const session = make(stored);
       await call((callback) => this.#store.set(sid, session, callback));
       return { text: JSON.stringify(session), data: toRecordData(session) };
@@ -45,13 +58,13 @@ export class PlainRecords implements SessionRecords {
   }
 
   async touch(sid: string, session: SessionData): Promise<void> {
-    await this.#writes.run(sid, async () => {
+    await this.#inTurn("extend", sid, async () => {
       if (this.#store.touch) await call((callback) => this.#store.touch?.(sid, session, callback));
     });
   }
 
   async destroy(sid: string): Promise<void> {
-    await this.#writes.run(sid, () => call((callback) => this.#store.destroy(sid, callback)));
+    await this.#inTurn("end", sid, () => call((callback) => this.#store.destroy(sid, callback)));
   }
 
   async noteReplaced(sid: string): Promise<void> {
@@ -60,6 +73,10 @@ export class PlainRecords implements SessionRecords {
 
   async isReplaced(sid: string): Promise<boolean> {
     return this.#replaced.has(sid);
+  }
+
+  #inTurn<Result>(act: string, sid: string, task: () => Promise<Result>): Promise<Result> {
+    return this.#writes.run(sid, () => bounded(act, task(), this.#deadline));
   }
 }
 

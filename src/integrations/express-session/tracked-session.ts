@@ -1,10 +1,10 @@
 import type { TLSSocket } from "node:tls";
 import type { LRUCache } from "lru-cache";
 import { Deadline } from "../../core/deadlines.ts";
-import { SessionInterrupted, StoreConnectionError } from "../../core/errors.ts";
-import { settleWithin } from "../../core/timers.ts";
+import { SessionInterrupted } from "../../core/errors.ts";
 import type { ResponseHook } from "../../adapters/node/response-hooks.ts";
 import type { HeaderEdits, ResponseStart, SessionScope } from "../../session/http/request-contract.ts";
+import { bounded } from "./bounded.ts";
 import type { Cookie } from "./cookie.ts";
 import { sign } from "./cookie-signature.ts";
 import { mergeRecords } from "./merge-records.ts";
@@ -224,14 +224,7 @@ export class TrackedSession implements SessionTracker, SessionScope, ResponseHoo
   }
 
   #bounded<Result>(act: string, run: () => Promise<Result>): Promise<Result> {
-    const { deadline } = this.#shared;
-    return settleWithin<Result>(run(), deadline, (_resolve, reject) =>
-      reject(
-        new StoreConnectionError(`The session store did not ${act} the session within ${deadline} ms.`, {
-          outcome: "unknown",
-        }),
-      ),
-    );
+    return bounded(act, run(), this.#shared.deadline);
   }
 }
 
