@@ -1,5 +1,6 @@
 import type { Clock, Milliseconds } from "../core/clock.ts";
 import type { Deadline } from "../core/deadlines.ts";
+import type { CacheStore } from "../stores/cache-store.ts";
 import type { CacheCore } from "./cache-core.ts";
 import { requireCapability } from "./requirements.ts";
 
@@ -10,11 +11,14 @@ import { requireCapability } from "./requirements.ts";
  */
 export class CacheRecords {
   readonly #core: CacheCore;
+  /** Never a level in memory before it: what has ended is gone at once. */
+  readonly #store: CacheStore;
 
   /** @throws {ImproperlyConfigured} When the store cannot compare and set. */
   constructor(core: CacheCore) {
     requireCapability(core.strictStore, "compareAndSet", "a store of sessions", core.path);
     this.#core = core;
+    this.#store = core.strictStore.authority ?? core.strictStore;
   }
 
   get clock(): Clock {
@@ -26,7 +30,7 @@ export class CacheRecords {
   }
 
   async read(key: string, deadline = this.newDeadline()): Promise<string | undefined> {
-    return (await this.#core.strictStore.get(await this.#at(key, deadline), deadline))?.toString();
+    return (await this.#store.get(await this.#at(key, deadline), deadline))?.toString();
   }
 
   /**
@@ -42,28 +46,23 @@ export class CacheRecords {
     ttl: Milliseconds | null,
     deadline = this.newDeadline(),
   ): Promise<boolean> {
-    const { strictStore } = this.#core;
     const at = await this.#at(key, deadline);
     return expected === undefined
-      ? strictStore.set({ key: at, value: text, ttl }, "if-absent", deadline)
-      : strictStore.compareAndSet(at, expected, { value: text, ttl }, deadline);
+      ? this.#store.set({ key: at, value: text, ttl }, "if-absent", deadline)
+      : this.#store.compareAndSet(at, expected, { value: text, ttl }, deadline);
   }
 
   /** Stores a text, whatever is there. */
   async put(key: string, text: string, ttl: Milliseconds | null): Promise<void> {
     const deadline = this.newDeadline();
-    await this.#core.strictStore.set(
-      { key: await this.#at(key, deadline), value: text, ttl },
-      "always",
-      deadline,
-    );
+    await this.#store.set({ key: await this.#at(key, deadline), value: text, ttl }, "always", deadline);
   }
 
   async delete(keys: readonly string[]): Promise<void> {
     const deadline = this.newDeadline();
     const version = await this.#version(deadline);
     const at = this.#core.keys.ofMany(keys, version).map(({ storageKey }) => storageKey);
-    await this.#core.strictStore.deleteMany(at, deadline);
+    await this.#store.deleteMany(at, deadline);
   }
 
   async #at(key: string, deadline: Deadline): Promise<string> {

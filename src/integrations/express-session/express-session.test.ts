@@ -390,6 +390,14 @@ describe("a store", () => {
     expect(await read("long")).toBeNull();
   });
 
+  test("on a cache with a level in memory before it reads past that level", async () => {
+    const { cache } = openCache({
+      override: (store) => ({ authority: store, get: async () => '{"cookie":{},"n":"of before"}' }),
+    });
+    const store = expressSessionStore(cache);
+    expect(await call((done) => store.get("ended", done))).toBeNull();
+  });
+
   test("on something that is no cache is refused", () => {
     expect(() => expressSessionStore({} as never)).toThrow("expected a cache, such as caches.default");
     expect(() => expressSessionStore(openCache().cache, { timeout: "never" as never })).toThrow("timeout");
