@@ -1,5 +1,6 @@
 import * as v from "valibot";
 import type { ConnectionOptions } from "node:tls";
+import { type Duration, durationSchema } from "../../core/durations.ts";
 import { ImproperlyConfigured } from "../../core/errors.ts";
 import { parseSettings, settingsObject } from "../../core/settings.ts";
 import { CellCacheStore } from "../cell-cache-store.ts";
@@ -23,6 +24,20 @@ export interface MemcachedServers {
   readonly tls?: boolean | ConnectionOptions | undefined;
   /** Credentials of memcached's text authentication (its option `-Y`). @defaultValue none */
   readonly authentication?: { readonly username: string; readonly password: string } | undefined;
+  /**
+   * Time in which a connection has to be ready for commands, with TLS and authentication; after it,
+   * another one is opened. Seconds, or text such as `"500ms"`; more than 0.
+   *
+   * @defaultValue `"1s"`
+   */
+  readonly connectTimeout?: Duration | undefined;
+  /**
+   * Time without any byte after which a connection that owes replies is closed, and another one
+   * opened. Seconds, or text such as `"500ms"`; more than 0.
+   *
+   * @defaultValue `"1s"`
+   */
+  readonly stallTimeout?: Duration | undefined;
 }
 
 /** Options of {@link memcachedSessionStore}. */
@@ -50,6 +65,8 @@ const serversSchema = {
   authentication: v.optional(
     v.strictObject({ username: v.string("text without spaces"), password: v.string("text") }),
   ),
+  connectTimeout: v.optional(durationSchema({ least: "1ms" }), "1s"),
+  stallTimeout: v.optional(durationSchema({ least: "1ms" }), "1s"),
 };
 
 const maxItemBytesSchema = v.optional(
@@ -120,18 +137,16 @@ export function memcachedSessionStore(options: MemcachedSessionStoreOptions = {}
   };
 }
 
-function openClient(
-  {
-    servers,
-    tls,
-    authentication,
-  }: { servers: unknown; tls?: unknown; authentication?: ClientSettings["authentication"] },
-  factory: string,
-): MemcachedClient {
+interface Servers extends Omit<ClientSettings, "servers" | "tls"> {
+  readonly servers: unknown;
+  readonly tls?: unknown;
+}
+
+function openClient({ servers, tls, ...settings }: Servers, factory: string): MemcachedClient {
   return new MemcachedClient({
+    ...settings,
     servers: parseServers(servers, `${factory}.servers`),
     tls: toTls(tls, factory),
-    authentication,
   });
 }
 

@@ -21,6 +21,9 @@ const EVENTS = {
   expire: 6,
 } as const;
 
+/** Without an index of users, nobody can end a session from elsewhere. */
+const EVENTS_WITHOUT_USERS = { ...EVENTS, revoke: 0, revokeUser: 0 };
+
 /** Share of the pages that have an event, and of those that have two. */
 const EVENTFUL = 0.4;
 const TWICE = 0.1;
@@ -41,6 +44,7 @@ export interface BrowserOptions {
   readonly visitor: number;
   readonly user: string;
   readonly random: Random;
+  readonly hasUsers: boolean;
   readonly send: Send;
   readonly isOver: () => boolean;
   readonly onAnswer: (id: string, times: { readonly sentAt: number; readonly arrivedAt: number }) => void;
@@ -96,13 +100,14 @@ export class Browser {
   }
 
   #openPage(): void {
-    const { random } = this.#options;
+    const { random, hasUsers } = this.#options;
+    const weights = hasUsers ? EVENTS : EVENTS_WITHOUT_USERS;
     const free = Array.from({ length: BURST }, (_, at) => at).filter((at) => !this.#busy.has(at));
     const share = random.next();
     const events = share < TWICE ? 2 : share < EVENTFUL ? 1 : 0;
     const eventful = new Set(Array.from({ length: events }, () => random.pick([...free, 0])));
     for (const connection of free) {
-      const kind = eventful.has(connection) ? random.weighted(EVENTS) : random.weighted(ORDINARY);
+      const kind = eventful.has(connection) ? random.weighted(weights) : random.weighted(ORDINARY);
       const sending = this.#request(connection, this.#subject(kind)).finally(() =>
         this.#busy.delete(connection),
       );

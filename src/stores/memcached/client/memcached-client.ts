@@ -1,26 +1,23 @@
-import type { ConnectionOptions } from "node:tls";
 import { type Clock, systemClock } from "../../../core/clock.ts";
 import type { Deadline } from "../../../core/deadlines.ts";
-import { MetaConnection } from "./meta-connection.ts";
+import { type ConnectionSettings, MetaConnection } from "./meta-connection.ts";
 import { toMetaKey } from "./meta-key.ts";
 import type { MetaReply } from "./meta-reader.ts";
 import type { ServerAddress } from "./server-address.ts";
 import { ServerRing } from "./server-ring.ts";
 
 /** Servers of a client, and how they are reached. */
-export interface ClientSettings {
+export interface ClientSettings extends Omit<ConnectionSettings, "address"> {
   readonly servers: readonly ServerAddress[];
-  readonly tls?: ConnectionOptions | undefined;
-  readonly authentication?: { readonly username: string; readonly password: string } | undefined;
 }
 
 /** A client of memcached's meta protocol (memcached 1.6): one connection a server. */
 export class MemcachedClient {
   readonly #ring: ServerRing<MetaConnection>;
 
-  constructor({ servers, tls, authentication }: ClientSettings, clock: Clock = systemClock) {
+  constructor({ servers, ...settings }: ClientSettings, clock: Clock = systemClock) {
     this.#ring = new ServerRing(
-      servers.map((address) => new MetaConnection({ address, tls, authentication }, clock)),
+      servers.map((address) => new MetaConnection({ ...settings, address }, clock)),
     );
   }
 
