@@ -22,7 +22,11 @@ export interface MemcachedServers {
   readonly servers?: string | readonly string[] | undefined;
   /** Options of TLS (`tls.connect` of Node.js); `true`: without any. @defaultValue no TLS */
   readonly tls?: boolean | ConnectionOptions | undefined;
-  /** Credentials of memcached's text authentication (its option `-Y`). @defaultValue none */
+  /**
+   * Credentials of memcached's text authentication (its option `-Y`), without spaces.
+   *
+   * @defaultValue none
+   */
   readonly authentication?: { readonly username: string; readonly password: string } | undefined;
   /**
    * Time in which a connection has to be ready for commands, with TLS and authentication; after it,
@@ -59,12 +63,13 @@ export interface MemcachedSessionStoreOptions extends MemcachedServers {
 /** memcached's limit of 1 MiB, less what it keeps beside a value: its own header and the key. */
 const MAX_ITEM_BYTES = 1_048_000;
 
+const CREDENTIAL = "text without spaces, since memcached takes none in its file of users";
+const credentialSchema = v.pipe(v.string(CREDENTIAL), v.regex(/^\S+$/, CREDENTIAL));
+
 const serversSchema = {
   servers: v.optional(v.unknown(), "127.0.0.1:11211"),
   tls: v.optional(v.unknown()),
-  authentication: v.optional(
-    v.strictObject({ username: v.string("text without spaces"), password: v.string("text") }),
-  ),
+  authentication: v.optional(v.strictObject({ username: credentialSchema, password: credentialSchema })),
   connectTimeout: v.optional(durationSchema({ least: "1ms" }), "1s"),
   stallTimeout: v.optional(durationSchema({ least: "1ms" }), "1s"),
 };

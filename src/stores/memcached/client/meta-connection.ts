@@ -189,7 +189,7 @@ export class MetaConnection {
 
   #take(socket: Socket, reply: MetaReply): void {
     if (!this.#isReady) {
-      if (reply.code !== "STORED") throw new Error("the authentication was refused");
+      if (reply.code !== "STORED") return this.#drop(socket, "refused the user name or the password");
       this.#isReady = true;
       this.#flush();
       return;
