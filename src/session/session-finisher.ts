@@ -55,8 +55,7 @@ export class SessionFinisher<Data extends object> {
     if (now - (renewed ?? authenticated ?? created ?? now) < renewEvery) return undefined;
     return this.#enqueue(async (deadline) => {
       const creation = this.#writer.creation();
-      const renew = () =>
-        this.#writer.cycleKey("renewed", { metadata: { renewed: now }, creation, deadline });
+      const renew = () => this.#writer.cycleKey("renewed", { creation, deadline });
       // A request that has only read does not need the renewal: another one has renewed the key.
       if (data.delta().size > 0) await renew();
       else await this.#writer.tolerate(renew);

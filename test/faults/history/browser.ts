@@ -31,9 +31,6 @@ const TWICE = 0.1;
 /** Share of the requests that were sent with a cookie which has been replaced since. */
 const LATE = 0.04;
 
-/** For how long requests with a replaced cookie are still under way; shorter than a moved key is remembered. */
-const LATE_MS = 10_000;
-
 /** How long a connection rests after a failure: one that is refused would use up all requests otherwise. */
 const REST = 10;
 
@@ -45,6 +42,8 @@ export interface BrowserOptions {
   readonly user: string;
   readonly random: Random;
   readonly hasUsers: boolean;
+  /** Time for which requests with a replaced cookie are still under way, in milliseconds. */
+  readonly lateFor: number;
   readonly send: Send;
   readonly isOver: () => boolean;
   readonly onAnswer: (id: string, times: { readonly sentAt: number; readonly arrivedAt: number }) => void;
@@ -116,10 +115,10 @@ export class Browser {
   }
 
   #subject(kind: Subject["kind"]): Subject {
-    const { random, user } = this.#options;
+    const { random, user, lateFor } = this.#options;
     if (kind === "revokeUser") return { kind, user };
     const now = monotonic();
-    this.#replaced = this.#replaced.filter(({ at }) => now - at < LATE_MS);
+    this.#replaced = this.#replaced.filter(({ at }) => now - at < lateFor);
     const isLate = this.#replaced.length > 0 && random.next() < (kind === "logout" ? 0.3 : LATE);
     const key = isLate ? random.pick(this.#replaced).key : this.#cookie;
     return { kind, key, ...(isLate && { isLate }), ...(kind === "login" && { user }) };
