@@ -57,16 +57,33 @@ describe("cycleKey", () => {
     expect(cycled).toHaveLength(2);
   });
 
+  test("a key that the response brings is not renewed, however long the request takes", async () => {
+    const { sessions, clock } = openHarness({ renewEvery: "1h" });
+    const browser = new Browser(sessions);
+    let cycled = 0;
+    sessions.on("cycled", () => cycled++);
+    await browser.request(async (session) => {
+      await session.login(1);
+      clock.advance(2 * HOUR);
+    });
+    expect(cycled).toBe(0);
+    await browser.request((session) => session.isNew);
+    expect(cycled).toBe(1);
+  });
+
   test.each([
     { renewEvery: "1h", isNoted: true },
     { renewEvery: null, isNoted: false },
-  ] as const)("notes the renewal in the record where keys are renewed: %o", async ({ renewEvery, isNoted }) => {
-    const { sessions, store, keys } = openHarness({ format: "json", renewEvery });
-    const browser = new Browser(sessions);
-    await browser.request((session) => session.login(1));
-    await browser.request((session) => session.cycleKey());
-    const [key] = await keys();
-    const record = await store.read(key as SessionKey, new Deadline(1000));
-    expect(record?.includes('"renewed"')).toBe(isNoted);
-  });
+  ] as const)(
+    "notes the renewal in the record where keys are renewed: %o",
+    async ({ renewEvery, isNoted }) => {
+      const { sessions, store, keys } = openHarness({ format: "json", renewEvery });
+      const browser = new Browser(sessions);
+      await browser.request((session) => session.login(1));
+      await browser.request((session) => session.cycleKey());
+      const [key] = await keys();
+      const record = await store.read(key as SessionKey, new Deadline(1000));
+      expect(record?.includes('"renewed"')).toBe(isNoted);
+    },
+  );
 });

@@ -47,9 +47,11 @@ export class SessionFinisher<Data extends object> {
   }
 
   #renewKey(): Promise<void> | undefined {
-    const { cookie, record, data, services } = this.#state;
+    const { cookie, record, data, services, stored, ownKey } = this.#state;
     const { renewEvery, clock } = services;
     if (renewEvery === null || cookie.isLocked || userIdOf(record) === undefined) return undefined;
+    // The browser does not know this key yet.
+    if (stored !== undefined && stored.key === ownKey) return undefined;
     const { renewed, authenticated, created } = record.metadata;
     const now = clock.now();
     if (now - (renewed ?? authenticated ?? created ?? now) < renewEvery) return undefined;

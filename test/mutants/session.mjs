@@ -27,6 +27,22 @@ export const sessionMutants = [
     tests: ["src/session/failing-store.test.ts"],
   },
   {
+    name: "renewal-of-a-key-that-was-not-sent",
+    file: "src/session/session-finisher.ts",
+    find: "if (stored !== undefined && stored.key === ownKey) return undefined;",
+    replace: "",
+    breaks: "A response renews no key that it brings itself.",
+    tests: ["src/session/session-cycle-key.test.ts"],
+  },
+  {
+    name: "cycled-key-of-the-old-age",
+    file: "src/session/session-writer.ts",
+    find: "const isRenewed = renewEvery !== null && userIdOf(record) !== undefined;",
+    replace: 'const isRenewed = reason === "renewed";',
+    breaks: "A cycled key is new: the next request does not renew it.",
+    tests: ["src/session/session-cycle-key.test.ts"],
+  },
+  {
     name: "merge-keeps-deleted-parts",
     file: "src/session/data/merge.ts",
     find: "if (part.value !== ABSENT) parts.set(key, part.value);",
