@@ -43,6 +43,14 @@ export const sessionMutants = [
     tests: ["src/session/session-cycle-key.test.ts"],
   },
   {
+    name: "renewal-hidden-by-an-abandoned-login",
+    file: "src/session/stored/key-move.ts",
+    find: "await ignoreStoreError(this.#claimKey(this.#target));",
+    replace: "await Promise.resolve();",
+    breaks: "A login that is cut off during a renewal does not hide the renewed session.",
+    tests: ["src/session/abandoned-moves.test.ts"],
+  },
+  {
     name: "merge-keeps-deleted-parts",
     file: "src/session/data/merge.ts",
     find: "if (part.value !== ABSENT) parts.set(key, part.value);",
