@@ -1,0 +1,120 @@
+import type { DriverFailure, RedisArgument, RedisReply, ReplyForm } from "../commands.ts";
+import { commandClassOf, describeMode, type IoredisClient, optionsOf } from "./ioredis.ts";
+import { type SingleUseCommand, singleUseCommands } from "./ioredis-command.ts";
+
+/** Maximum number of commands on one connection without an answer, as for Sojourn's own clients. */
+const MAX_QUEUE = 5000;
+
+/** The used part of a client's connection. */
+interface Internals {
+  readonly stream?: { readonly writable: boolean } | undefined;
+  /** Commands that were written and not answered. */
+  readonly commandQueue?: { readonly length: number } | undefined;
+  sendCommand(command: SingleUseCommand): unknown;
+}
+
+/** A command was not written. */
+class NotWrittenError extends Error {}
+
+class FullQueueError extends Error {}
+
+/** One server at the end of a client of ioredis, which the application makes and closes. */
+export class IoredisServer {
+  readonly #client: IoredisClient;
+  readonly #internals: Internals;
+  readonly #Command: ReturnType<typeof singleUseCommands>;
+  readonly #endings: readonly string[];
+  #giveUp: (() => void) | undefined;
+
+  constructor(client: IoredisClient) {
+    const Command = commandClassOf(client);
+    if (Command === undefined) throw new Error("the client makes no commands");
+    this.#client = client;
+    this.#internals = client;
+    this.#Command = singleUseCommands(Command);
+    // Behind sentinels, attempts that lead to a replica end at once: commands wait for the master.
+    const isBehindSentinels = Array.isArray(optionsOf(client).sentinels);
+    this.#endings = isBehindSentinels ? ["ready", "end"] : ["ready", "close", "end"];
+  }
+
+  get isReady(): boolean {
+    const { status, mode } = this.#client;
+    return status === "ready" && mode === "normal" && this.#internals.stream?.writable === true;
+  }
+
+  /**
+   * Waits until the client is connected. One that was made with `lazyConnect` connects now.
+   *
+   * @throws {Error} If it is closed or in another mode, or could not connect.
+   */
+  async open(): Promise<void> {
+    if (this.isReady) return;
+    const { status, mode } = this.#client;
+    if (mode !== "normal") throw new Error(describeMode(mode));
+    if (status === "end")
+      throw new Error(
+        "the given client is closed: either its application did so, or its retryStrategy gave up",
+      );
+    const failure = this.#nextEnding();
+    // The events tell.
+    if (status === "wait") this.#client.connect().catch(() => {});
+    const error = await failure;
+    if (this.isReady) return;
+    throw error instanceof Error ? error : new Error("the given client could not connect");
+  }
+
+  /** Ends the wait. */
+  giveUp(): void {
+    this.#giveUp?.();
+  }
+
+  send(args: readonly RedisArgument[], form: ReplyForm): Promise<RedisReply<string | Buffer>> {
+    const { commandQueue } = this.#internals;
+    if (commandQueue !== undefined && commandQueue.length >= MAX_QUEUE)
+      return Promise.reject(new FullQueueError(`${MAX_QUEUE} commands of the client wait for their answers`));
+    if (!this.isReady) return Promise.reject(new NotWrittenError("the client is not connected"));
+    const command = new this.#Command(args, form);
+    this.#internals.sendCommand(command);
+    return command.isWritten ? command.promise : refusalOf(command);
+  }
+
+  /** Resolves to the last error before an event that ends the wait. */
+  #nextEnding(): Promise<unknown> {
+    return new Promise((resolve) => {
+      let last: unknown;
+      const note = (error: unknown): void => void (last = error);
+      const finish = (): void => {
+        this.#client.off("error", note);
+        for (const event of this.#endings) this.#client.off(event, finish);
+        resolve(last);
+      };
+      this.#client.on("error", note);
+      for (const event of this.#endings) this.#client.on(event, finish);
+      this.#giveUp = finish;
+    });
+  }
+}
+
+/** Has a command that the client did not write never be sent. The client may have kept it, or given a reason. */
+function refusalOf(command: SingleUseCommand): Promise<never> {
+  command.withdraw();
+  return command.promise.then(
+    () => Promise.reject(new NotWrittenError("the client did not send it")),
+    (cause: unknown) => Promise.reject(new NotWrittenError((cause as Error).message)),
+  );
+}
+
+/** Classifies an error of a client, or of {@link IoredisServer}. */
+export function explainIoredis(error: unknown): DriverFailure {
+  if (error instanceof NotWrittenError) return { kind: "refused", cause: error };
+  if (error instanceof FullQueueError) return { kind: "full", cause: error };
+  if (!(error instanceof Error)) return { kind: "lost", cause: error };
+  const isReply = error.name === "ReplyError" || /^[A-Z][A-Z0-9_]+( |$)/.test(error.message);
+  return { kind: isReply ? "reply" : "lost", cause: withoutCommand(error) };
+}
+
+/** The client adds the command to an error, with its arguments: keys, records and passwords. */
+function withoutCommand(error: Error): Error {
+  if (!("command" in error)) return error;
+  return Object.assign(new Error(error.message), { name: error.name });
+}
