@@ -73,7 +73,8 @@ export class GivenIoredisClusterDriver implements RedisDriver, NodePool {
   }
 
   masterNamed(name: string): RedisNode {
-    return this.#nodeAt(this.masters.includes(name) ? name : NOWHERE).node;
+    const isMaster = this.#cluster.slots.some((nodes) => nodes?.[0] === name);
+    return this.#nodeAt(isMaster ? name : NOWHERE).node;
   }
 
   explain(error: unknown): DriverFailure {
