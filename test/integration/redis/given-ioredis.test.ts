@@ -27,7 +27,13 @@ async function given(
   options: RedisOptions = {},
 ): Promise<{ server: RedisServer; connection: RedisConnection }> {
   const server = await serverForTest();
-  return { server, connection: connectionForTest({ client: ioredisForTest(library, server, options) }) };
+  return {
+    server,
+    connection: connectionForTest({
+      client: ioredisForTest(library, server, options),
+      connectTimeout: "20s",
+    }),
+  };
 }
 
 /** Texts, bytes, numbers, nulls, lists and errors arrive as they are. */
