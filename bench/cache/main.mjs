@@ -9,6 +9,7 @@ import { loadavg } from "node:os";
 import { tsImport } from "tsx/esm/api";
 import { peerCandidates } from "../peers/candidates.mjs";
 import { seedAndCheck } from "./check.mjs";
+import { ioredisCandidates } from "./ioredis-candidates.mjs";
 import { rawClient, rawMap, rawTags, sojournCandidates } from "./own-candidates.mjs";
 import { conditions, figuresOf, tables, versionIn } from "./report.mjs";
 import { measure, WORKLOADS } from "./rounds.mjs";
@@ -35,6 +36,7 @@ async function main(url, redisVersion) {
     await rawClient(url),
     await rawTags(url),
     ...sojournCandidates(url),
+    ...ioredisCandidates(url),
     rawMap(),
     ...peerCandidates(url),
   ];

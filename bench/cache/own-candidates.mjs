@@ -189,7 +189,7 @@ export function sojournCandidates(url) {
  * @param {{ readonly tags: readonly string[] }} [options]
  * @returns {import("./candidate.mjs").Operations}
  */
-function operationsOf(cache, options) {
+export function operationsOf(cache, options) {
   return {
     get: (key) => cache.get(key, options),
     set: (key, value) => cache.set(key, value, options),
@@ -206,6 +206,6 @@ function operationsOf(cache, options) {
  * @param {string | null} text
  * @returns {Item | null}
  */
-function parse(text) {
+export function parse(text) {
   return text === null ? null : JSON.parse(text);
 }
