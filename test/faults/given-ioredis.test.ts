@@ -120,6 +120,17 @@ describeWithRedis("on a client of the application", () => {
       expect(await server.command("GET", "n")).toBe("200");
     });
 
+    test("a frozen server: with socketTimeout, its connection is left and later commands are not sent", async () => {
+      const { server, connection } = await given(library, { socketTimeout: 300 });
+      server.freeze();
+      const start = performance.now();
+      await expectConnectionError(incr(connection, 1000), "unknown");
+      expect(performance.now() - start).toBeLessThan(600 + MARGIN);
+      await expectConnectionError(incr(connection, 200), "not-sent");
+      server.thaw();
+      await healed(connection);
+    });
+
     test("more than 5000 commands without an answer: the others are told at once that they were not sent", async () => {
       const { server, connection } = await given(library);
       server.freeze();
@@ -128,6 +139,14 @@ describeWithRedis("on a client of the application", () => {
       server.thaw();
       await healed(connection);
       expect(await server.command("GET", "n")).toBe("5000");
+    });
+
+    test("a connection that has just been lost costs the next command nothing", async () => {
+      const { client, connection } = await given(library);
+      for (let round = 1; round <= 5; round++) {
+        client.stream.destroy();
+        expect(await incr(connection)).toBe(round);
+      }
     });
 
     test("a server that is down: commands are not sent, not even when it is back", async () => {

@@ -11,7 +11,7 @@ export interface NodePool {
   /** Returns the client of a node, which may not be connected; `undefined` if there is none. */
   clientOf(name: string): IoredisClient | undefined;
   /** Called when another node may have replaced one. */
-  doubt(): void;
+  doubt(name: string): void;
 }
 
 /**
@@ -31,6 +31,10 @@ export class GivenIoredisClusterNode implements RedisDriverNode {
   constructor(name: string, pool: NodePool) {
     this.name = name;
     this.#pool = pool;
+  }
+
+  get isReady(): boolean {
+    return this.#server?.isReady === true;
   }
 
   /** Opens the connection, if it was not needed yet or was lost. Commands share an attempt. */
@@ -53,7 +57,7 @@ export class GivenIoredisClusterNode implements RedisDriverNode {
   }
 
   distrust(): boolean {
-    this.#pool.doubt();
+    this.#pool.doubt(this.name);
     return true;
   }
 
@@ -67,14 +71,23 @@ export class GivenIoredisClusterNode implements RedisDriverNode {
 
   async #connect(): Promise<void> {
     const server = this.#current();
-    if (server === undefined) {
-      this.#pool.doubt();
-      throw new NoNodeError(this.name);
-    }
+    const wasLosing = server?.isLosing === true;
     try {
+      await this.#open(server);
+    } catch (error) {
+      const next = this.#current();
+      // The pool has another connection in place of a lost one.
+      if (wasLosing && next !== server) return this.#open(next);
+      throw error;
+    }
+  }
+
+  async #open(server: IoredisServer | undefined): Promise<void> {
+    try {
+      if (server === undefined) throw new NoNodeError(this.name);
       await server.open();
     } catch (error) {
-      this.#pool.doubt();
+      this.#pool.doubt(this.name);
       throw error;
     }
   }

@@ -1,18 +1,23 @@
 import { type Clock, type Milliseconds, systemClock } from "../../core/clock.ts";
+import { settleWithin } from "../../core/timers.ts";
 import type { DriverFailure, RedisArgument } from "../commands.ts";
 import type { Redirection, RedisDriver } from "../driver.ts";
-import { parseAddress, type RedisAddress } from "../endpoint.ts";
-import { slotOf } from "../key-slot.ts";
+import { addressOf, parseAddress, type RedisAddress } from "../endpoint.ts";
 import type { RedisNode } from "../node.ts";
+import { askInTurn, shuffle } from "./ask-in-turn.ts";
+import { ClusterTopology } from "./cluster-topology.ts";
 import { GivenIoredisClusterNode, type NodePool, NOWHERE } from "./given-ioredis-cluster-node.ts";
 import { type IoredisClient, type IoredisCluster, optionsOf } from "./ioredis.ts";
 import { explainIoredis } from "./ioredis-server.ts";
 
-/** Minimum time between questions for the slots. Each costs the client a connection. */
+/** Minimum time between questions for the slots. */
 const REFRESH_GAP: Milliseconds = 250;
 
 /** Interval at which the slots are asked for while a node lets deadlines pass. */
 const SUSPECT_GAP: Milliseconds = 1000;
+
+/** Maximum time that a node has to report the slots. */
+const ANSWER_TIMEOUT: Milliseconds = 1000;
 
 /** The private part of the client that adds the connection of a node. */
 interface Pool {
@@ -20,16 +25,20 @@ interface Pool {
 }
 
 /**
- * A driver over a cluster client of ioredis that the application makes and closes. Commands go to
- * the nodes' own connections, and redirections are followed here: the cluster client would send
- * commands again after a lost connection, and up to 16 times after a redirection. It is never closed
- * from here, not even when a node stalls: commands then end by their deadlines alone.
+ * A driver over a cluster client of ioredis that the application makes and closes. It uses the
+ * client's connections to the nodes; slots and redirections are followed here.
+ *
+ * The client itself sends commands again after a lost connection, and up to 16 times after a
+ * redirection, and takes a node that has left the cluster for the cluster. It is never closed from
+ * here, not even when a node stalls: commands then end by their deadlines alone.
  */
 export class GivenIoredisClusterDriver implements RedisDriver, NodePool {
   readonly ownedNodes: readonly RedisNode[] = [];
   readonly #cluster: IoredisCluster;
   readonly #clock: Clock;
   readonly #nodes = new Map<string, GivenIoredisClusterNode>();
+  #topology: ClusterTopology | undefined;
+  #refreshing: Promise<void> | undefined;
   #refreshedAt: Milliseconds = Number.NEGATIVE_INFINITY;
   #nextMaster = 0;
   #giveUp: (() => void) | undefined;
@@ -40,41 +49,30 @@ export class GivenIoredisClusterDriver implements RedisDriver, NodePool {
   }
 
   get isReady(): boolean {
-    return this.#cluster.status === "ready";
+    return this.#isConnected && this.#topology !== undefined;
   }
 
   get masters(): readonly string[] {
-    const names = new Set(this.#cluster.slots.map((nodes) => nodes?.[0]));
-    return [...names].filter((name) => name !== undefined);
+    return this.#topology?.masters.map((name) => this.#mapped(name)) ?? [];
   }
 
-  /** Waits until the client knows the slots. One that was made with `lazyConnect` connects now. */
+  /** Waits until the client is connected. One that was made with `lazyConnect` connects now. */
   async connect(): Promise<void> {
-    if (this.isReady) return;
-    if (this.#cluster.status === "end")
-      throw new Error(
-        "the given client is closed: either its application did so, or its clusterRetryStrategy gave up",
-      );
-    const ending = this.#nextEnding();
-    // The events tell.
-    if (this.#cluster.status === "wait") this.#cluster.connect().catch(() => {});
-    await ending;
-    if (!this.isReady) throw new Error("the given cluster client could not connect");
+    if (!this.#isConnected) await this.#connectClient();
+    await this.#refresh();
   }
 
   /** Returns the master that holds a key; for `undefined`, the connected ones in turn. */
   nodeFor(key: RedisArgument | undefined): RedisNode {
-    if (key !== undefined) return this.#nodeAt(this.#cluster.slots[slotOf(key)]?.[0]).node;
-    const known = this.#cluster.nodes("master");
-    const ready = known.filter(({ status }) => status === "ready");
-    const usable = ready.length > 0 ? ready : known;
-    const chosen = usable[this.#nextMaster++ % usable.length];
-    return this.#nodeAt(chosen && addressOfClient(chosen)).node;
+    const owner = key === undefined ? undefined : this.#topology?.ownerOf(key);
+    if (key !== undefined) return this.#nodeAt(owner && this.#mapped(owner)).node;
+    const ready = this.masters.filter((name) => this.#nodes.get(name)?.isReady);
+    const usable = ready.length > 0 ? ready : this.masters;
+    return this.#nodeAt(usable[this.#nextMaster++ % usable.length]).node;
   }
 
   masterNamed(name: string): RedisNode {
-    const isMaster = this.#cluster.slots.some((nodes) => nodes?.[0] === name);
-    return this.#nodeAt(isMaster ? name : NOWHERE).node;
+    return this.#nodeAt(this.masters.includes(name) ? name : undefined).node;
   }
 
   explain(error: unknown): DriverFailure {
@@ -82,41 +80,48 @@ export class GivenIoredisClusterDriver implements RedisDriver, NodePool {
   }
 
   redirect(reply: string, from: RedisNode): Redirection | undefined {
-    const [, kind, address = ""] = /^(MOVED|ASK) \d+ (.*:\d+)$/.exec(reply) ?? [];
+    const [, kind, slot, address = ""] = /^(MOVED|ASK) (\d+) (.*:\d+)$/.exec(reply) ?? [];
     if (kind === undefined) return undefined;
     // A node that does not know its own address leaves the host empty.
-    const announced = address.startsWith(":") ? parseAddress(from.name).host + address : address;
-    const { host, port } = this.#mapped(announced);
-    if (kind === "MOVED") this.doubt();
-    return { node: this.#nodeAt(`${host}:${port}`).node, isAsking: kind === "ASK" };
+    const name = address.startsWith(":") ? parseAddress(from.name).host + address : address;
+    if (kind === "MOVED") {
+      this.#topology = this.#topology?.with(Number(slot), name);
+      this.doubt(from.name);
+    }
+    return { node: this.#nodeAt(this.#mapped(name)).node, isAsking: kind === "ASK" };
   }
 
-  /** A node that does not answer may have been replaced, and the client does not notice. */
+  /** A node that does not answer may have been replaced. */
   watch(): void {
     if (this.#clock.monotonic() - this.#refreshedAt < SUSPECT_GAP) return;
-    if ([...this.#nodes.values()].some(({ node }) => node.isSuspect)) this.doubt();
+    const suspect = [...this.#nodes.values()].find(({ node }) => node.isSuspect);
+    if (suspect !== undefined) this.doubt(suspect.name);
   }
 
   clientOf(name: string): IoredisClient | undefined {
     const find = (): IoredisClient | undefined =>
       this.#cluster.nodes("all").find((client) => addressOfClient(client) === name);
     const known = find();
-    if (known !== undefined || !this.isReady) return known;
-    // A node whose connection was lost, or that has no slots yet.
+    const isMaster = known !== undefined && optionsOf(known).readOnly !== true;
+    if (isMaster || !this.#isConnected) return known;
+    // A node that was a replica, whose connection was lost, or that had no slots yet.
     (this.#cluster as Pool).connectionPool?.findOrCreate?.(parseAddress(name));
     return find();
   }
 
-  doubt(): void {
-    const now = this.#clock.monotonic();
-    if (!this.isReady || now - this.#refreshedAt < REFRESH_GAP) return;
-    this.#refreshedAt = now;
-    this.#cluster.refreshSlotsCache();
+  doubt(name: string): void {
+    if (!this.#isConnected || this.#clock.monotonic() - this.#refreshedAt < REFRESH_GAP) return;
+    // The commands fail with the cause.
+    this.#refresh(name).catch(() => {});
   }
 
   destroy(): void {
     this.#giveUp?.();
     for (const node of this.#nodes.values()) node.giveUp();
+  }
+
+  get #isConnected(): boolean {
+    return this.#cluster.status === "ready";
   }
 
   #nodeAt(name = NOWHERE): GivenIoredisClusterNode {
@@ -125,14 +130,55 @@ export class GivenIoredisClusterDriver implements RedisDriver, NodePool {
     return node;
   }
 
-  /** Applies the client's `natMap`. */
-  #mapped(announced: string): RedisAddress {
-    const { natMap } = optionsOf(this.#cluster);
-    const mapped: unknown =
-      typeof natMap === "function"
-        ? (natMap as (address: string) => unknown)(announced)
-        : (natMap as Record<string, unknown> | null | undefined)?.[announced];
-    return (mapped as RedisAddress | null | undefined) ?? parseAddress(announced);
+  /** Applies the client's `natMap` to an announced address. */
+  #mapped(announced: string): string {
+    const natMap = optionsOf(this.#cluster).natMap;
+    if (natMap === undefined || natMap === null) return announced;
+    const mapped = typeof natMap === "function" ? natMap(announced) : natMap[announced];
+    return mapped === undefined || mapped === null ? announced : addressOf(mapped);
+  }
+
+  #refresh(doubted?: string): Promise<void> {
+    if (this.#refreshing !== undefined) return this.#refreshing;
+    this.#refreshedAt = this.#clock.monotonic();
+    this.#refreshing = this.#askAround(doubted).finally(() => (this.#refreshing = undefined));
+    return this.#refreshing;
+  }
+
+  /** @param doubted A node that is asked last: it may have left the cluster. */
+  async #askAround(doubted: string | undefined): Promise<void> {
+    const known = this.#cluster.nodes("all").map(addressOfClient);
+    const sources = new Set([...shuffle(this.masters), ...shuffle(known)]);
+    if (doubted !== undefined && sources.delete(doubted)) sources.add(doubted);
+    try {
+      this.#topology = await askInTurn([...sources], (name) => this.#ask(name));
+    } catch (error) {
+      throw (error as AggregateError).errors[0] ?? new Error("the cluster client knows no node");
+    }
+  }
+
+  async #ask(name: string): Promise<ClusterTopology> {
+    const node = this.#nodeAt(name);
+    await node.open();
+    const slots = node.send(["CLUSTER", "SLOTS"], undefined, "text");
+    const reply = await settleWithin(slots, ANSWER_TIMEOUT, (_, reject) =>
+      reject(new Error(`${name} did not report the slots within ${ANSWER_TIMEOUT} ms`)),
+    );
+    const topology = ClusterTopology.of(reply, parseAddress(name).host);
+    if (topology.masters.length === 0) throw new Error(`${name} belongs to no cluster: it knows no master`);
+    return topology;
+  }
+
+  async #connectClient(): Promise<void> {
+    if (this.#cluster.status === "end")
+      throw new Error(
+        "the given client is closed: either its application did so, or its clusterRetryStrategy gave up",
+      );
+    const ending = this.#nextEnding();
+    // The events tell.
+    if (this.#cluster.status === "wait") this.#cluster.connect().catch(() => {});
+    await ending;
+    if (!this.#isConnected) throw new Error("the given cluster client could not connect");
   }
 
   #nextEnding(): Promise<void> {
@@ -149,6 +195,5 @@ export class GivenIoredisClusterDriver implements RedisDriver, NodePool {
 }
 
 function addressOfClient(client: IoredisClient): string {
-  const { host, port } = client.options as RedisAddress;
-  return `${host}:${port}`;
+  return addressOf(client.options as RedisAddress);
 }

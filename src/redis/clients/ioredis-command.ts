@@ -55,7 +55,11 @@ function makeClass(Command: LibraryCommandClass): SingleUseCommandClass {
     override toWritable(socket: object): string | Buffer {
       if (this.#isWithdrawn) return PING;
       if (this.isWritten) {
-        this.reject(new Error("the client would have sent it once more, as its reconnectOnError demands"));
+        this.reject(
+          new Error(
+            "the client would have sent it once more (autoResendUnfulfilledCommands, reconnectOnError)",
+          ),
+        );
         return PING;
       }
       this.isWritten = true;

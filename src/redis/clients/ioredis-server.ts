@@ -7,7 +7,7 @@ const MAX_QUEUE = 5000;
 
 /** The used part of a client's connection. */
 interface Internals {
-  readonly stream?: { readonly writable: boolean; cork(): void; uncork(): void } | undefined;
+  readonly stream?: { readonly writable: boolean; cork?(): void; uncork?(): void } | undefined;
   /** Commands that were written and not answered. */
   readonly commandQueue?: { readonly length: number } | undefined;
   sendCommand(command: SingleUseCommand): unknown;
@@ -24,7 +24,8 @@ export class IoredisServer {
   readonly #internals: Internals;
   readonly #Command: ReturnType<typeof singleUseCommands>;
   readonly #endings: readonly string[];
-  #giveUp: (() => void) | undefined;
+  #endWait: (() => void) | undefined;
+  #isGivenUp = false;
   #isGathering = false;
 
   constructor(client: IoredisClient) {
@@ -43,6 +44,11 @@ export class IoredisServer {
     return status === "ready" && mode === "normal" && this.#internals.stream?.writable === true;
   }
 
+  /** Whether its connection is lost, and the client is about to notice. */
+  get isLosing(): boolean {
+    return this.#client.status === "ready" && !this.isReady;
+  }
+
   /**
    * Waits until the client is connected. One that was made with `lazyConnect` connects now.
    *
@@ -50,23 +56,21 @@ export class IoredisServer {
    */
   async open(): Promise<void> {
     if (this.isReady) return;
-    const { status, mode } = this.#client;
-    if (mode !== "normal") throw new Error(describeMode(mode));
-    if (status === "end")
-      throw new Error(
-        "the given client is closed: either its application did so, or its retryStrategy gave up",
-      );
-    const failure = this.#nextEnding();
-    // The events tell.
-    if (status === "wait") this.#client.connect().catch(() => {});
-    const error = await failure;
+    this.#checkState();
+    if (this.isLosing) {
+      // The first event is the end of the old connection.
+      await this.#nextEnding();
+      this.#checkState();
+    }
+    const error = await this.#connected();
     if (this.isReady) return;
     throw error instanceof Error ? error : new Error("the given client could not connect");
   }
 
-  /** Ends the wait. */
+  /** Ends the wait for good. */
   giveUp(): void {
-    this.#giveUp?.();
+    this.#isGivenUp = true;
+    this.#endWait?.();
   }
 
   send(args: readonly RedisArgument[], form: ReplyForm): Promise<RedisReply<string | Buffer>> {
@@ -86,17 +90,36 @@ export class IoredisServer {
    */
   #gather(): void {
     const { stream } = this.#internals;
-    if (this.#isGathering || stream === undefined) return;
+    if (this.#isGathering || stream?.cork === undefined) return;
     this.#isGathering = true;
     stream.cork();
     process.nextTick(() => {
       this.#isGathering = false;
-      stream.uncork();
+      stream.uncork?.();
     });
+  }
+
+  #checkState(): void {
+    const { status, mode } = this.#client;
+    if (mode !== "normal") throw new Error(describeMode(mode));
+    if (status !== "end") return;
+    throw new Error(
+      "the given client is closed: either its application did so, or its retryStrategy gave up",
+    );
+  }
+
+  /** Resolves when an attempt to connect has ended, to its error. */
+  #connected(): Promise<unknown> {
+    if (this.isReady) return Promise.resolve();
+    const ending = this.#nextEnding();
+    // The events tell.
+    if (this.#client.status === "wait") this.#client.connect().catch(() => {});
+    return ending;
   }
 
   /** Resolves to the last error before an event that ends the wait. */
   #nextEnding(): Promise<unknown> {
+    if (this.#isGivenUp) return Promise.resolve();
     return new Promise((resolve) => {
       let last: unknown;
       const note = (error: unknown): void => void (last = error);
@@ -107,7 +130,7 @@ export class IoredisServer {
       };
       this.#client.on("error", note);
       for (const event of this.#endings) this.#client.on(event, finish);
-      this.#giveUp = finish;
+      this.#endWait = finish;
     });
   }
 }

@@ -1,4 +1,5 @@
 import { ImproperlyConfigured } from "../../core/errors.ts";
+import type { RedisAddress } from "../endpoint.ts";
 
 /**
  * The used part of a client of ioredis 5 or 6, or of iovalkey, for one server or behind sentinels:
@@ -20,11 +21,8 @@ export interface IoredisCluster {
   readonly isCluster: boolean;
   readonly status: string;
   readonly options: object;
-  /** By slot, the addresses (`host:port`) of its master and replicas. */
-  readonly slots: readonly (readonly string[] | undefined)[];
   connect(): Promise<unknown>;
-  nodes(role: "all" | "master"): readonly IoredisClient[];
-  refreshSlotsCache(): void;
+  nodes(role: "all"): readonly IoredisClient[];
   on(event: string, listener: (...args: unknown[]) => void): unknown;
   off(event: string, listener: (...args: unknown[]) => void): unknown;
 }
@@ -37,13 +35,7 @@ export function isIoredisClient(value: unknown): value is IoredisClient {
 /** Returns whether a value looks like a cluster client of ioredis. */
 export function isIoredisCluster(value: unknown): value is IoredisCluster {
   const cluster = value as Partial<IoredisCluster>;
-  return (
-    looksLikeIoredis(value) &&
-    value.isCluster === true &&
-    typeof cluster.nodes === "function" &&
-    typeof cluster.refreshSlotsCache === "function" &&
-    Array.isArray(cluster.slots)
-  );
+  return looksLikeIoredis(value) && value.isCluster === true && typeof cluster.nodes === "function";
 }
 
 function looksLikeIoredis(value: unknown): value is Partial<IoredisClient> & { readonly status: string } {
@@ -56,6 +48,11 @@ function looksLikeIoredis(value: unknown): value is Partial<IoredisClient> & { r
   );
 }
 
+/** Real addresses of nodes by their announced ones, `host:port`. */
+type NatMap =
+  | Readonly<Record<string, RedisAddress | undefined>>
+  | ((address: string) => RedisAddress | null | undefined);
+
 /** The options that are looked at. Those of a cluster's nodes are in `redisOptions`. */
 interface IoredisOptions {
   readonly keyPrefix?: string | Buffer | null;
@@ -63,7 +60,7 @@ interface IoredisOptions {
   readonly readOnly?: unknown;
   readonly sentinels?: unknown;
   readonly redisOptions?: IoredisOptions;
-  readonly natMap?: unknown;
+  readonly natMap?: NatMap | null;
 }
 
 /** Returns the options of a client that are looked at. */

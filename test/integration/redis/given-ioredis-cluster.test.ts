@@ -77,6 +77,8 @@ describe.each(libraries)("a cluster client of %s that the application has made",
         String(await node.command("CLUSTER", "INFO")).includes("known_nodes:4");
       for (const node of [added, ...cluster.nodes])
         await expect.poll(() => knownTo(node), { timeout: 15_000 }).toBe(true);
+      const stateOf = async (): Promise<string> => String(await added.command("CLUSTER", "INFO"));
+      await expect.poll(stateOf, { timeout: 15_000 }).toContain("cluster_state:ok");
       await cluster.beginMove(slotOf(key), from, added);
       expect(await sendToEach(connection, keys)).toEqual(keys.map(() => "1"));
       await cluster.moveSlot(slotOf(key), from, added);

@@ -205,6 +205,16 @@ describeWithRedis("a client of ioredis that cannot be used", () => {
     },
   );
 
+  test("since it subscribes with RESP 3 can be used all the same", async () => {
+    const server = await serverForTest();
+    const client = ioredisForTest(LIBRARIES["ioredis 6"], server);
+    const connection = connectionForTest({ client });
+    await client.subscribe("channel");
+    expect(await connection.command(["SET", "k", "v"], within())).toBe("OK");
+    await server.command("PUBLISH", "channel", "text");
+    expect(await connection.command(["GET", "k"], within())).toBe("v");
+  });
+
   test("since it is closed fails at once, as not sent", async () => {
     const server = await serverForTest();
     const client = ioredisForTest(LIBRARIES["ioredis 5"], server);
