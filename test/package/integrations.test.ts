@@ -13,8 +13,8 @@ describeApplications("one library", {
     "express-rate-limit": { packages: ["express", "@types/express", "express-rate-limit"] },
     "fastify-rate-limit": { packages: ["fastify", "@fastify/rate-limit"] },
     "graphql-response-cache": { packages: ["@envelop/core", "@envelop/response-cache", "graphql"] },
-    ioredis: { packages: ["ioredis"], compilerOptions: FOREIGN_TYPES },
-    iovalkey: { packages: ["iovalkey"], compilerOptions: FOREIGN_TYPES },
+    ioredis: { packages: ["ioredis"] },
+    iovalkey: { packages: ["iovalkey"] },
     keyv: { packages: ["keyv", "cache-manager"] },
     "nestjs-throttler": {
       packages: ["@nestjs/common", "@nestjs/core", "@nestjs/throttler", "reflect-metadata", "rxjs"],
