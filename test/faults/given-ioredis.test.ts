@@ -72,7 +72,7 @@ const libraries = EACH_LIBRARY.filter(([name]) => isSoak || name === "ioredis 5"
 
 describeWithRedis("on a client of the application", () => {
   describe.each(libraries)("%s", (_name, library) => {
-    test.each(Object.entries(RESENDING))(
+    test.each(Object.entries(RESENDING).slice(0, isSoak ? undefined : 2))(
       "commands whose replies are cut off are unknown, and executed once, with %s",
       async (_title, options) => {
         const { server, proxy, connection } = await given(library, options);
@@ -191,6 +191,30 @@ describeWithRedis("on a client of the application", () => {
       await expectServiceError(connection.command(["LPOP", "text"], within()), "not-sent");
       await healed(connection);
     });
+
+    test("a server that has become a replica: tried again until the client leads to the next one", async () => {
+      const reconnectOnError = (error: Error): boolean => error.message.startsWith("READONLY");
+      const { server, proxy, connection } = await given(library, { reconnectOnError });
+      const next = await serverForTest();
+      await server.command("REPLICAOF", "127.0.0.1", String(next.port));
+      proxy.leadTo(next.port);
+      expect(await Promise.all([incr(connection), incr(connection)])).toEqual([1, 2]);
+      expect(await next.command("GET", "n")).toBe("2");
+    });
+
+    test.each(isSoak ? [true, false] : [])(
+      "a server that loads its data: waited for, with enableReadyCheck: %s",
+      async (enableReadyCheck) => {
+        const config = ["key-load-delay 1500", "loading-process-events-interval-bytes 1024"];
+        const server = await serverForTest({ config });
+        for (let at = 0; at < 300; at++) await server.command("SET", `key${at}`, "x".repeat(1000));
+        await server.command("SAVE");
+        await server.restartLoading();
+        const client = ioredisForTest(library, server, { enableReadyCheck });
+        const connection = connectionForTest({ client, connectTimeout: "20s" });
+        expect(await connection.command(["GET", "key0"], within())).toHaveLength(1000);
+      },
+    );
 
     test("a client that gives up (retryStrategy: null): not sent, and told so", async () => {
       const { server, connection, client } = await given(library, { retryStrategy: () => null });
