@@ -174,8 +174,8 @@ export const redisMutants = [
   {
     name: "lost-ioredis-connections-not-waited-for",
     file: "src/redis/clients/ioredis-server.ts",
-    find: "if (this.isLosing) {",
-    replace: "if (this.isLosing && this.#isGivenUp) {",
+    find: "let hasBegun = /^connect(ing)?$/.test(this.#client.status);",
+    replace: "let hasBegun = true;",
     breaks: "A connection that has just been lost costs the next command nothing.",
     tests: ["test/faults/given-ioredis.test.ts"],
   },

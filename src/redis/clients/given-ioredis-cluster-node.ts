@@ -1,3 +1,5 @@
+import { setImmediate } from "node:timers/promises";
+
 import type { DriverFailure, RedisArgument, RedisReply, ReplyForm } from "../commands.ts";
 import { type RedisDriverNode, RedisNode } from "../node.ts";
 import type { IoredisClient } from "./ioredis.ts";
@@ -71,14 +73,13 @@ export class GivenIoredisClusterNode implements RedisDriverNode {
 
   async #connect(): Promise<void> {
     const server = this.#current();
-    const wasLosing = server?.isLosing === true;
     try {
       await this.#open(server);
     } catch (error) {
-      const next = this.#current();
-      // The pool has another connection in place of a lost one.
-      if (wasLosing && next !== server) return this.#open(next);
-      throw error;
+      if (server?.wasUsed !== true) throw error;
+      // A connection was lost: the pool is about to replace it.
+      await setImmediate();
+      await this.#open(this.#current());
     }
   }
 

@@ -153,7 +153,10 @@ export class GivenIoredisClusterDriver implements RedisDriver, NodePool {
     try {
       this.#topology = await askInTurn([...sources], (name) => this.#ask(name));
     } catch (error) {
-      throw (error as AggregateError).errors[0] ?? new Error("the cluster client knows no node");
+      const errors = (error as AggregateError).errors as unknown[];
+      // An error reply tells more than an unreachable node.
+      const telling = errors.find((each) => explainIoredis(each).kind === "reply") ?? errors[0];
+      throw telling instanceof Error ? telling : new Error("the cluster client knows no node");
     }
   }
 

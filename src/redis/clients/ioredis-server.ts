@@ -23,10 +23,12 @@ export class IoredisServer {
   readonly #client: IoredisClient;
   readonly #internals: Internals;
   readonly #Command: ReturnType<typeof singleUseCommands>;
-  readonly #endings: readonly string[];
+  /** Attempts that lead to a replica end at once then: commands wait for the master. */
+  readonly #isBehindSentinels: boolean;
   #endWait: (() => void) | undefined;
   #isGivenUp = false;
   #isGathering = false;
+  #wasUsed = false;
 
   constructor(client: IoredisClient) {
     const Command = commandClassOf(client);
@@ -34,9 +36,7 @@ export class IoredisServer {
     this.#client = client;
     this.#internals = client;
     this.#Command = singleUseCommands(Command);
-    // Behind sentinels, attempts that lead to a replica end at once: commands wait for the master.
-    const isBehindSentinels = Array.isArray(optionsOf(client).sentinels);
-    this.#endings = isBehindSentinels ? ["ready", "end"] : ["ready", "close", "end"];
+    this.#isBehindSentinels = Array.isArray(optionsOf(client).sentinels);
   }
 
   get isReady(): boolean {
@@ -44,9 +44,9 @@ export class IoredisServer {
     return status === "ready" && mode === "normal" && this.#internals.stream?.writable === true;
   }
 
-  /** Whether its connection is lost, and the client is about to notice. */
-  get isLosing(): boolean {
-    return this.#client.status === "ready" && !this.isReady;
+  /** Whether commands were sent on it. */
+  get wasUsed(): boolean {
+    return this.#wasUsed;
   }
 
   /**
@@ -57,13 +57,12 @@ export class IoredisServer {
   async open(): Promise<void> {
     if (this.isReady) return;
     this.#checkState();
-    if (this.isLosing) {
-      // The first event is the end of the old connection.
-      await this.#nextEnding();
-      this.#checkState();
-    }
-    const error = await this.#connected();
+    const ending = this.#attempt();
+    // The events tell.
+    if (this.#client.status === "wait") this.#client.connect().catch(() => {});
+    const error = await ending;
     if (this.isReady) return;
+    this.#checkState();
     throw error instanceof Error ? error : new Error("the given client could not connect");
   }
 
@@ -78,6 +77,7 @@ export class IoredisServer {
     if (commandQueue !== undefined && commandQueue.length >= MAX_QUEUE)
       return Promise.reject(new FullQueueError(`${MAX_QUEUE} commands of the client wait for their answers`));
     if (!this.isReady) return Promise.reject(new NotWrittenError("the client is not connected"));
+    this.#wasUsed = true;
     const command = new this.#Command(args, form);
     this.#gather();
     this.#internals.sendCommand(command);
@@ -108,28 +108,25 @@ export class IoredisServer {
     );
   }
 
-  /** Resolves when an attempt to connect has ended, to its error. */
-  #connected(): Promise<unknown> {
-    if (this.isReady) return Promise.resolve();
-    const ending = this.#nextEnding();
-    // The events tell.
-    if (this.#client.status === "wait") this.#client.connect().catch(() => {});
-    return ending;
-  }
-
-  /** Resolves to the last error before an event that ends the wait. */
-  #nextEnding(): Promise<unknown> {
+  /** Resolves when an attempt to connect has ended, to its last error. */
+  #attempt(): Promise<unknown> {
     if (this.#isGivenUp) return Promise.resolve();
     return new Promise((resolve) => {
+      // The end of the connection before may be told only now.
+      let hasBegun = /^connect(ing)?$/.test(this.#client.status);
       let last: unknown;
-      const note = (error: unknown): void => void (last = error);
       const finish = (): void => {
-        this.#client.off("error", note);
-        for (const event of this.#endings) this.#client.off(event, finish);
+        for (const [event, listener] of listeners) this.#client.off(event, listener);
         resolve(last);
       };
-      this.#client.on("error", note);
-      for (const event of this.#endings) this.#client.on(event, finish);
+      const listeners: readonly [string, (...args: unknown[]) => void][] = [
+        ["error", (error) => (last = error)],
+        ["connecting", () => (hasBegun = true)],
+        ["close", () => hasBegun && !this.#isBehindSentinels && finish()],
+        ["ready", finish],
+        ["end", finish],
+      ];
+      for (const [event, listener] of listeners) this.#client.on(event, listener);
       this.#endWait = finish;
     });
   }
