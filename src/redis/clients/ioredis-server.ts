@@ -62,8 +62,9 @@ export class IoredisServer {
     if (this.#client.status === "wait") this.#client.connect().catch(() => {});
     const error = await ending;
     if (this.isReady) return;
+    if (error instanceof Error) throw error;
     this.#checkState();
-    throw error instanceof Error ? error : new Error("the given client could not connect");
+    throw new Error("the given client could not connect");
   }
 
   /** Ends the wait for good. */
