@@ -9,6 +9,7 @@ import { loadavg } from "node:os";
 import { tsImport } from "tsx/esm/api";
 import { memjsCandidate, peerCandidates } from "../peers/candidates.mjs";
 import { seedAndCheck } from "./check.mjs";
+import { ioredisCandidates } from "./ioredis-candidates.mjs";
 import { rawMetaClient, sojournOnMemcached, startMemcached } from "./memcached-candidates.mjs";
 import { rawClient, rawMap, rawTags, sojournCandidates } from "./own-candidates.mjs";
 import { conditions, figuresOf, tables, versionIn } from "./report.mjs";
@@ -35,6 +36,7 @@ try {
       await rawClient(url),
       await rawTags(url),
       ...sojournCandidates(url),
+      ...ioredisCandidates(url),
       rawMap(),
       ...peerCandidates(url),
     ]),

@@ -206,6 +206,6 @@ export function operationsOf(cache, options) {
  * @param {string | null} text
  * @returns {Item | null}
  */
-function parse(text) {
+export function parse(text) {
   return text === null ? null : JSON.parse(text);
 }

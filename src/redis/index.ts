@@ -1,5 +1,6 @@
 export { Deadline } from "../core/deadlines.ts";
 export type { NodeRedisCluster } from "./clients/given-cluster-node.ts";
+export type { IoredisClient, IoredisCluster } from "./clients/ioredis.ts";
 export type { NodeRedisSentinel } from "./clients/given-node-redis-sentinel.ts";
 export type { NodeRedisClient } from "./clients/given-node-redis.ts";
 export type { RedisArgument, RedisReply, ReplyForm, ReplyString } from "./commands.ts";

@@ -1,5 +1,7 @@
 import { ImproperlyConfigured } from "../core/errors.ts";
 import { describeUnknownName, describeValue } from "../core/settings.ts";
+import { GivenIoredisClusterDriver } from "./clients/given-ioredis-cluster.ts";
+import { GivenIoredisDriver } from "./clients/given-ioredis.ts";
 import {
   checkGivenCluster,
   GivenNodeRedisClusterDriver,
@@ -7,6 +9,7 @@ import {
 } from "./clients/given-node-redis-cluster.ts";
 import { checkGivenClient, givenNodeRedisDriver } from "./clients/given-node-redis.ts";
 import { givenNodeRedisSentinelDriver, isNodeRedisSentinel } from "./clients/given-node-redis-sentinel.ts";
+import { checkIoredis, isIoredisClient, isIoredisCluster } from "./clients/ioredis.ts";
 import { nodeRedisClusterDriver } from "./clients/node-redis-cluster.ts";
 import { nodeRedisSentinelDriver } from "./clients/node-redis-sentinel.ts";
 import { nodeRedisDriver } from "./clients/node-redis.ts";
@@ -97,7 +100,7 @@ function openLater(
   }
   const settings = parseConnectionSettings(input, setting);
   const { connectTimeout, stallTimeout } = settings;
-  const isCluster = "cluster" in settings || ("client" in settings && isNodeRedisCluster(settings.client));
+  const isCluster = "client" in settings ? isClusterClient(settings.client) : "cluster" in settings;
   const driver = driverFor(settings, setting);
   const options = { name, driver, connectTimeout, stallTimeout, isCluster, isGiven: "client" in settings };
   return { connection: new RedisConnection(options), place: placeIn(settings) };
@@ -120,7 +123,22 @@ function driverFor(
   if ("cluster" in settings) return nodeRedisClusterDriver(settings, setting);
   if ("sentinels" in settings) return nodeRedisSentinelDriver(settings, setting);
   if (!("client" in settings)) return nodeRedisDriver(settings, setting);
-  const { client } = settings;
+  return driverOver(settings.client, setting);
+}
+
+function isClusterClient(client: RedisGivenClient["client"]): boolean {
+  return isNodeRedisCluster(client) || isIoredisCluster(client);
+}
+
+function driverOver(client: RedisGivenClient["client"], setting: string): RedisDriverFactory {
+  if (isIoredisCluster(client)) {
+    checkIoredis(client, setting);
+    return () => Promise.resolve(new GivenIoredisClusterDriver(client));
+  }
+  if (isIoredisClient(client)) {
+    checkIoredis(client, setting);
+    return () => Promise.resolve(new GivenIoredisDriver(client));
+  }
   if (isNodeRedisCluster(client)) {
     checkGivenCluster(client, setting);
     return () => Promise.resolve(new GivenNodeRedisClusterDriver(client));

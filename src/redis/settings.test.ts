@@ -69,7 +69,7 @@ describe("settings of a connection", () => {
     [{ path: "/a", host: "h" }, 'redis.session: expected either "path" or "host", got both.'],
     [
       { client: {} },
-      "redis.session.client: expected a client that createClient(), createCluster() or createSentinel() of @redis/client (5 or 6) made, got an object.",
+      "redis.session.client: expected a client that createClient(), createCluster() or createSentinel() of @redis/client (5 or 6) made, or a Redis or Cluster of ioredis (5 or 6) or iovalkey, got an object.",
     ],
     [
       { connectTimeout: "1" },

@@ -7,6 +7,12 @@ import { describeValue, parseSettings, settingsObject } from "../core/settings.t
 import type { NodeRedisCluster } from "./clients/given-cluster-node.ts";
 import { isNodeRedisCluster } from "./clients/given-node-redis-cluster.ts";
 import { isNodeRedisClient, type NodeRedisClient } from "./clients/given-node-redis.ts";
+import {
+  type IoredisClient,
+  type IoredisCluster,
+  isIoredisClient,
+  isIoredisCluster,
+} from "./clients/ioredis.ts";
 import { isNodeRedisSentinel, type NodeRedisSentinel } from "./clients/given-node-redis-sentinel.ts";
 import {
   type NodeAddressMap,
@@ -131,13 +137,21 @@ export type RedisNodeAddressMap =
   | Readonly<Record<string, { readonly host: string; readonly port: number }>>
   | ((address: string) => { readonly host: string; readonly port: number } | undefined);
 
+/** A client of a library that Sojourn can work with. */
+export type RedisApplicationClient =
+  | NodeRedisClient
+  | NodeRedisCluster
+  | NodeRedisSentinel
+  | IoredisClient
+  | IoredisCluster;
+
 /** A client that the application already has, connects and closes. */
 export interface RedisClientSettings extends RedisTimeoutSettings {
   /**
    * A client made by `createClient()`, `createCluster()` or `createSentinel()` of `redis` or
-   * `@redis/client`.
+   * `@redis/client` (5 or 6), or a `Redis` or `Cluster` of `ioredis` (5 or 6) or `iovalkey`.
    */
-  readonly client: NodeRedisClient | NodeRedisCluster | NodeRedisSentinel;
+  readonly client: RedisApplicationClient;
 }
 
 /** One named connection: a URL, the path of a unix socket, or an object. */
@@ -152,7 +166,7 @@ export type RedisConnectionSettings =
 
 /** A client that the application already has. */
 export interface RedisGivenClient extends RedisTimeouts {
-  readonly client: NodeRedisClient | NodeRedisCluster | NodeRedisSentinel;
+  readonly client: RedisApplicationClient;
 }
 
 const text = v.pipe(v.string(), v.nonEmpty("a string that is not empty"));
@@ -219,11 +233,19 @@ const sentinelSchema = settingsObject({
   tls: v.optional(tlsSetting, false),
   nodeAddressMap: addressMap,
 });
+const CLIENTS: readonly ((input: unknown) => boolean)[] = [
+  isNodeRedisClient,
+  isNodeRedisCluster,
+  isNodeRedisSentinel,
+  isIoredisClient,
+  isIoredisCluster,
+];
 const clientSchema = settingsObject({
   ...timeouts,
-  client: v.custom<NodeRedisClient | NodeRedisCluster | NodeRedisSentinel>(
-    (input) => isNodeRedisClient(input) || isNodeRedisCluster(input) || isNodeRedisSentinel(input),
-    "a client that createClient(), createCluster() or createSentinel() of @redis/client (5 or 6) made",
+  client: v.custom<RedisApplicationClient>(
+    (input) => CLIENTS.some((isClient) => isClient(input)),
+    "a client that createClient(), createCluster() or createSentinel() of @redis/client (5 or 6) made, or a Redis or " +
+      "Cluster of ioredis (5 or 6) or iovalkey",
   ),
 });
 

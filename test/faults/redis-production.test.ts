@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, describe, expect, onTestFinished, test } from "vitest";
 
 import { say } from "../../scripts/lib/project.mjs";
+import { ioredisClusterForTest, LIBRARIES } from "../support/ioredis-clients.ts";
 import { ClusterBus } from "../support/cluster-bus.ts";
 import { RedisCluster } from "../support/redis-cluster.ts";
 import { RedisSentinels } from "../support/redis-sentinels.ts";
@@ -213,6 +214,16 @@ describeWithRedis("a cluster of six under load", () => {
     },
   );
 
+  test.each(isSoak ? Object.entries(CLUSTER_EVENTS) : [])(
+    "%s, with a client of ioredis",
+    async (title, happen) => {
+      const servers = await startCluster();
+      const client = ioredisClusterForTest(LIBRARIES["ioredis 5"], servers.cluster.nodes);
+      const account = await endure(new Traffic({ client }), () => happen(servers, 0));
+      expectHeld(`${title}, ioredis`, account, LOSING.test(title));
+    },
+  );
+
   test("a process that starts while a master is dead", async () => {
     const { cluster } = await startCluster();
     await cluster.nodes[0]?.kill();
@@ -240,4 +251,18 @@ describeWithRedis("a master with two replicas behind three sentinels under load"
       expectHeld(`${title}, ${replicas} waited for`, account, replicas < 2);
     });
   });
+
+  test.each(isSoak ? Object.entries(SENTINEL_EVENTS) : [])(
+    "%s, with a client of ioredis",
+    async (title, happen) => {
+      const trio = await RedisSentinels.start();
+      onTestFinished(() => trio.stop());
+      const { Redis } = LIBRARIES["ioredis 5"];
+      const client = new Redis({ sentinels: trio.addresses, name: trio.name, failoverDetector: true });
+      client.on("error", () => {});
+      onTestFinished(() => client.disconnect());
+      const account = await endure(new Traffic({ client }), () => happen(trio, 0));
+      expectHeld(`${title}, ioredis`, account, true);
+    },
+  );
 });

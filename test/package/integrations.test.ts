@@ -6,13 +6,15 @@ const FOREIGN_TYPES = { skipLibCheck: true };
 describeApplications("one library", {
   folder: "integrations",
   shared: ["cache.ts"],
-  // By the names of the integrations.
+  // By the names of the integrations, and of clients that an application may have.
   applications: {
     apollo: { packages: ["@apollo/utils.keyvaluecache"] },
     "better-auth": { packages: [], versions: ["better-auth@1.7.25"], compilerOptions: FOREIGN_TYPES },
     "express-rate-limit": { packages: ["express", "@types/express", "express-rate-limit"] },
     "fastify-rate-limit": { packages: ["fastify", "@fastify/rate-limit"] },
     "graphql-response-cache": { packages: ["@envelop/core", "@envelop/response-cache", "graphql"] },
+    ioredis: { packages: ["ioredis"] },
+    iovalkey: { packages: ["iovalkey"] },
     keyv: { packages: ["keyv", "cache-manager"] },
     "nestjs-throttler": {
       packages: ["@nestjs/common", "@nestjs/core", "@nestjs/throttler", "reflect-metadata", "rxjs"],
@@ -33,6 +35,8 @@ describeApplications("one library", {
     "express-rate-limit",
     "fastify",
     "graphql",
+    "ioredis",
+    "iovalkey",
     "keyv",
     "rate-limiter-flexible",
     "unstorage",

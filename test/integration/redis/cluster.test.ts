@@ -12,6 +12,7 @@ import { CACHE_INCR as INCR } from "../../../src/stores/redis/scripts/scripts.ts
 import type { SessionStore } from "../../../src/stores/session-store.ts";
 import type { UserIndex } from "../../../src/stores/user-index.ts";
 import { describeSessionStore } from "../../../src/testing/index.ts";
+import { EACH_LIBRARY, ioredisClusterForTest } from "../../support/ioredis-clients.ts";
 import { RedisCluster } from "../../support/redis-cluster.ts";
 import {
   connectionForTest,
@@ -20,6 +21,7 @@ import {
   within,
 } from "../../support/redis-connections.ts";
 import { describeWithRedis, freePort, type RedisServer } from "../../support/redis-server.ts";
+import { isSoak } from "../../support/scale.ts";
 import { Browser, type Data } from "../../support/session-harness.ts";
 import { clusterForTest, collect, keysOnEach, later, sendToEach } from "./cluster-support.ts";
 
@@ -201,6 +203,25 @@ describeWithRedis("on a cluster", () => {
       await registry.close();
       expect(await client.get(keys[0] ?? "")).toBe("2");
     });
+
+    const options = [{}, { lazyConnect: true }, { scaleReads: "all" }, { enableAutoPipelining: true }];
+    const cases = EACH_LIBRARY.flatMap(([name, library]) => options.map((each) => ({ name, library, each })));
+    test.each(isSoak ? cases : cases.slice(0, 1))(
+      "of $name is used as it is, and stays open when the registry closes, with $each",
+      async ({ library, each }) => {
+        const client = ioredisClusterForTest(library, cluster.nodes, each);
+        const registry = new RedisRegistry({ default: { client, connectTimeout: "20s" } });
+        const connection = registry.get();
+        const keys = keysOnEach(cluster, `ioredis${++projects}-`);
+        for (const key of keys) expect(await connection.command(["SET", key, "1"], within(), key)).toBe("OK");
+        for (const key of keys) expect(await connection.run(INCR, [key], ["1"], within())).toBe("2");
+        const found = await collect(connection.scanKeys(`ioredis${projects}-*`, 1000, later));
+        expect(found.toSorted()).toEqual(keys.toSorted());
+        await connection.pingMasters(within());
+        await registry.close();
+        expect(await client.get(keys[0] ?? "")).toBe("2");
+      },
+    );
 
     test("that was never connected is refused at once, one that is connecting is waited for", async () => {
       const client = createCluster({ rootNodes: cluster.urls.map((url) => ({ url })), defaults: quietly });

@@ -5,6 +5,7 @@ import { expect, onTestFinished, test } from "vitest";
 import type { StoreConnectionError } from "../../../src/core/errors.ts";
 import type { RedisConnection } from "../../../src/redis/connection.ts";
 import type { RedisConnectionSettings } from "../../../src/redis/settings.ts";
+import { EACH_LIBRARY } from "../../support/ioredis-clients.ts";
 import {
   connectionForTest,
   expectConnectionError,
@@ -15,6 +16,7 @@ import {
 } from "../../support/redis-connections.ts";
 import { RedisSentinels } from "../../support/redis-sentinels.ts";
 import { describeWithRedis, freePort, type RedisServer } from "../../support/redis-server.ts";
+import { isSoak } from "../../support/scale.ts";
 
 async function sentinelsForTest(
   options?: Parameters<typeof RedisSentinels.start>[0],
@@ -40,10 +42,19 @@ async function given(trio: RedisSentinels): Promise<RedisConnectionSettings> {
   return { client };
 }
 
-const KINDS = [
+const KINDS: readonly [string, (trio: RedisSentinels) => Promise<RedisConnectionSettings>][] = [
   ["with settings", own],
   ["with a client of the application", given],
-] as const;
+  ...EACH_LIBRARY.filter(() => isSoak).map(([name, { Redis }]): (typeof KINDS)[number] => [
+    `with a client of ${name}`,
+    (trio) => {
+      const client = new Redis({ sentinels: trio.addresses, name: trio.name });
+      client.on("error", () => {});
+      onTestFinished(() => client.disconnect());
+      return Promise.resolve({ client });
+    },
+  ]),
+];
 
 /**
  * Raises a counter without a pause. Tells how often that was acknowledged, and how often it may have been

@@ -4,9 +4,21 @@ import { systemClock } from "../../../src/core/clock.ts";
 import { RedisRegistry } from "../../../src/redis/registry.ts";
 import { redisCacheStore } from "../../../src/stores/redis/index.ts";
 import { describeCacheStore } from "../../../src/testing/index.ts";
+import {
+  EACH_LIBRARY,
+  type IoredisLibrary,
+  type TestClient,
+  type TestCluster,
+} from "../../support/ioredis-clients.ts";
 import { RedisCluster } from "../../support/redis-cluster.ts";
 import { describeWithRedis, RedisServer } from "../../support/redis-server.ts";
+import { isSoak } from "../../support/scale.ts";
 import { concurrently } from "./cache-store-support.ts";
+
+/** By the name of the connection. */
+const libraries = EACH_LIBRARY.filter(([name]) => isSoak || name === "ioredis 5").map(
+  ([name, library]) => [name.replace(" ", "-"), library] as const,
+);
 
 describeWithRedis("the Redis cache store on a client of the application", () => {
   const quietly = { disableOfflineQueue: true, socket: { reconnectStrategy: false as const } };
@@ -22,10 +34,15 @@ describeWithRedis("the Redis cache store on a client of the application", () => 
       rootNodes: cluster.urls.map((url) => ({ url })),
       defaults: quietly,
     });
-    clients = [client, clusterClient];
     for (const each of [client, clusterClient]) each.on("error", () => {});
     await Promise.all([client.connect(), clusterClient.connect()]);
-    redis = new RedisRegistry({ default: { client }, cluster: { client: clusterClient } });
+    const ofIoredis = libraries.flatMap(([name, library]) => ioredisOf(name, library));
+    clients = [client, clusterClient, ...ofIoredis.map(([, each]) => ({ destroy: () => each.disconnect() }))];
+    redis = new RedisRegistry({
+      default: { client },
+      cluster: { client: clusterClient },
+      ...Object.fromEntries(ofIoredis.map(([name, each]) => [name, { client: each }])),
+    });
   });
 
   afterAll(async () => {
@@ -34,8 +51,21 @@ describeWithRedis("the Redis cache store on a client of the application", () => 
     await Promise.all([server?.stop(), cluster?.stop()]);
   });
 
-  const cases = (["default", "cluster"] as const).flatMap((connection) =>
-    (["text", "bytes"] as const).map((values) => ({ connection, values })),
+  function ioredisOf(name: string, { Redis, Cluster }: IoredisLibrary): [string, TestClient | TestCluster][] {
+    const single = new Redis({ host: "127.0.0.1", port: server.port });
+    if (!isSoak) return [[name, single]];
+    const nodes = cluster.nodes.map(({ port }) => ({ host: "127.0.0.1", port }));
+    return [
+      [name, single],
+      [`${name}-cluster`, new Cluster(nodes)],
+    ];
+  }
+
+  const names = libraries.flatMap(([name]) => (isSoak ? [name, `${name}-cluster`] : [name]));
+  const cases = ["default", "cluster", ...names].flatMap((connection) =>
+    (["text", "bytes"] as const)
+      .filter((values) => isSoak || values === "bytes" || !names.includes(connection))
+      .map((values) => ({ connection, values })),
   );
   for (const { connection, values } of cases) {
     describeCacheStore(concurrently, `redis, given client ${connection}, ${values}`, {

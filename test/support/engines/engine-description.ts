@@ -1,5 +1,3 @@
-import type { RedisSettings } from "sojourn/redis";
-
 /** A database, as JSON can carry it to another process. */
 export type DatabaseDescription =
   | { readonly kind: "postgres"; readonly settings: { host: string; user: string; database: string } }
@@ -16,6 +14,8 @@ export type EngineDescription =
       readonly url: string;
       readonly space: string;
       readonly format: "django" | "json";
+      /** Library of the application's own client. @defaultValue none */
+      readonly client?: "ioredis";
     }
   | { readonly kind: "buckets"; readonly url: string; readonly space: string }
   | { readonly kind: "cache"; readonly url: string; readonly space: string }
@@ -34,11 +34,6 @@ export type EngineDescription =
     }
   | { readonly kind: "memcached"; readonly servers: readonly string[]; readonly space: string }
   | { readonly kind: "file"; readonly path: string };
-
-/** The connections that an engine needs. */
-export function redisOf(description: EngineDescription, timeouts: object = {}): RedisSettings {
-  return "url" in description ? { default: { url: description.url, ...timeouts } } : {};
-}
 
 /** Server of Redis or of memcached: a port of 127.0.0.1, or the path of a socket. */
 type Server = number | string;

@@ -42,6 +42,14 @@ const BEHIND_MEMCACHED: Engine = {
   start: startCachedInMemcached,
 };
 
+const ON_IOREDIS = onRedis("Redis, with a client of ioredis", true, (url, space) => ({
+  kind: "redis",
+  url,
+  space,
+  format: "django",
+  client: "ioredis",
+}));
+
 /**
  * Every engine with a server, and those of one host. One that consists of parts of others is left to
  * the soak.
@@ -56,7 +64,7 @@ export const ENGINES: readonly Engine[] = [
   { name: "PostgreSQL behind Redis", commands: [...REDIS, ...POSTGRES], hasUsers: true, start: startCached },
   { name: "memcached", commands: MEMCACHED, hasUsers: false, start: startMemcached },
   { name: "files", commands: [], hasUsers: false, start: startFiles },
-  ...(isSoak ? [BEHIND_MEMCACHED] : []),
+  ...(isSoak ? [BEHIND_MEMCACHED, ON_IOREDIS] : []),
 ];
 
 /** SQLite is for one process: its driver here blocks while another one writes. */

@@ -1,3 +1,4 @@
+import { Redis } from "ioredis";
 import { Kysely, MysqlDialect, PostgresDialect } from "kysely";
 import { createPool } from "mysql2";
 import { Pool } from "pg";
@@ -12,7 +13,7 @@ import { sqlSessionStore } from "sojourn/stores/sql";
 
 import { withScan } from "../memcached-keys.ts";
 import { openSqlite } from "../sqlite-database.ts";
-import { type DatabaseDescription, type EngineDescription, redisOf } from "./engine-description.ts";
+import type { DatabaseDescription, EngineDescription } from "./engine-description.ts";
 
 /** Most connections to a database that one process opens. */
 const POOL_SIZE = 5;
@@ -22,7 +23,7 @@ export interface OpenedEngine {
   readonly redis: RedisSettings;
   readonly store: SessionStoreFactory;
   readonly format: "django" | "json";
-  /** Closes what the application brings along: the database. */
+  /** Closes what the application brings along: the database, or a client of Redis. */
   readonly close: () => Promise<void>;
 }
 
@@ -34,16 +35,25 @@ export interface EngineTimeouts {
 
 /** Opens a place for sessions. It can be called in any process, and does no I/O. */
 export function openEngine(description: EngineDescription, timeouts: EngineTimeouts = {}): OpenedEngine {
-  const redis = redisOf(description, timeouts);
+  const client = "client" in description ? new Redis(description.url, { lazyConnect: true }) : undefined;
+  client?.on("error", () => {});
   const database = "database" in description ? openDatabase(description.database) : undefined;
   const isJson =
     description.kind === "buckets" || (description.kind === "redis" && description.format === "json");
   return {
-    redis,
+    redis: client !== undefined ? { default: { client } } : redisOf(description, timeouts),
     format: isJson ? "json" : "django",
     store: storeOf(description, database, timeouts),
-    close: async () => database?.destroy(),
+    close: async () => {
+      client?.disconnect();
+      await database?.destroy();
+    },
   };
+}
+
+/** The connections that an engine needs. */
+function redisOf(description: EngineDescription, timeouts: EngineTimeouts): RedisSettings {
+  return "url" in description ? { default: { url: description.url, ...timeouts } } : {};
 }
 
 export function openDatabase(description: DatabaseDescription): Kysely<unknown> {
