@@ -44,8 +44,10 @@ import {
   REVOKE_ALL_OPTIONS,
   refToExcept,
   REVOKE_USER_OPTIONS,
+  TAKE_OVER_OPTIONS,
   WATCH_OPTIONS,
 } from "./sessions-calls.ts";
+import { takeOverAll, type TakeOverCounts } from "./take-over/take-over-all.ts";
 import { UserCursors } from "./users/user-cursors.ts";
 import {
   type ListedStateOf,
@@ -65,6 +67,9 @@ const IN_COOKIES =
 
 const NO_ENDS_IN_COOKIES =
   "the cookies carry the records, so no process can end a session that another one has opened. Take a store for them.";
+
+const NO_TAKE_OVER = "expected { from } with a source such as expressSessionSource(), got none.";
+const NO_MOVES = "expected true: without it, sessions stay in the earlier library's records.";
 
 /** Options of {@link Sessions.from}. */
 interface FromOptions {
@@ -87,6 +92,12 @@ export interface CookiesForOptions {
 export interface RevokeProgress {
   /** Sessions ended so far. */
   readonly ended: number;
+}
+
+/** Options of {@link Sessions.takeOverAll}. */
+export interface TakeOverAllOptions {
+  readonly dryRun?: boolean | undefined;
+  readonly onProgress?: ((counts: TakeOverCounts) => void) | undefined;
 }
 
 /** Options of {@link Sessions.revokeAll}. */
@@ -362,6 +373,24 @@ export class Sessions<Data extends object = UntypedData> {
     checkOptions(options, CLEAR_OPTIONS);
     const { onProgress } = options;
     return this.#parts.store.clearExpired(() => this.#deadline(), onProgress);
+  }
+
+  /**
+   * Takes over all sessions of the earlier libraries in `sessions.takeOver`, in short steps, each
+   * with its own deadline. A request finds its session by the earlier cookie, as before. After a
+   * failure or an interruption, another call goes on.
+   *
+   * @param options.dryRun Only counts; nothing is written. @defaultValue `false`
+   * @param options.onProgress Called after each page of about 1000 keys.
+   * @throws {ImproperlyConfigured} Without `sessions.takeOver`, or while it moves nothing.
+   */
+  async takeOverAll(options: TakeOverAllOptions = {}): Promise<TakeOverCounts> {
+    checkOptions(options, TAKE_OVER_OPTIONS);
+    const { dryRun = false, onProgress } = options;
+    const { takeOver } = this.#parts;
+    if (takeOver === undefined) throw new ImproperlyConfigured("sessions.takeOver", NO_TAKE_OVER);
+    if (!takeOver.moves && !dryRun) throw new ImproperlyConfigured("sessions.takeOver.moves", NO_MOVES);
+    return takeOverAll(takeOver, { isDry: dryRun, pageDeadline: () => this.#deadline(), onProgress });
   }
 
   /** Resolves when the store answers. */

@@ -218,11 +218,22 @@ export class SessionRecords {
   /**
    * Stores a record under a new key.
    *
+   * @param ttl Time to live from now. @defaultValue that of a session that begins
    * @returns `undefined` when the session's own expiry has already passed.
    * @throws {SessionInterrupted} When its user was revoked meanwhile.
    */
-  create(record: SessionRecord, creation: Creation, deadline: Deadline): Promise<StoredSession | undefined> {
-    return this.#writer.create(record, creation, deadline);
+  create(
+    record: SessionRecord,
+    creation: Creation,
+    deadline: Deadline,
+    ttl?: Milliseconds,
+  ): Promise<StoredSession | undefined> {
+    return this.#writer.create(record, creation, deadline, ttl);
+  }
+
+  /** Deletes a new session whose key nobody knows. */
+  discard({ storageKey }: StoredSession, deadline: Deadline): Promise<void> {
+    return this.#writer.end(storageKey, deadline);
   }
 
   /**
