@@ -1,7 +1,7 @@
 import * as v from "valibot";
-import type { EpochMilliseconds } from "../core/clock.ts";
+import type { EpochMilliseconds, Milliseconds } from "../core/clock.ts";
 import { parseSettings, settingsObject } from "../core/settings.ts";
-import { type CookieAttributes, clearCookie, setCookie } from "../session/http/cookie.ts";
+import { type CookieAttributes, clearCookie, MAX_MAX_AGE, setCookie } from "../session/http/cookie.ts";
 import {
   type EarlierCookies,
   type EarlierFormat,
@@ -108,7 +108,7 @@ export interface SourceParts extends SessionSourceOptions {
   readonly prefix: string;
   readonly connection: string;
   readonly cookies: EarlierCookies;
-  readonly own: Pick<EarlierFormat, "isOwn" | "ownMembers" | "endOf">;
+  readonly own: Pick<EarlierFormat, "isOwn" | "ownMembers" | "lifeOf" | "endOf">;
 }
 
 /** Makes a source of sessions. */
@@ -236,14 +236,19 @@ function decoded(value: string): string {
 }
 
 /** Members of express-session and @fastify/session: `cookie`. */
-export const COOKIE_MEMBER: Pick<EarlierFormat, "isOwn" | "ownMembers"> = {
+export const COOKIE_MEMBER: Pick<EarlierFormat, "isOwn" | "ownMembers" | "lifeOf"> = {
   isOwn: (name) => name === "cookie",
   ownMembers: ({ cookie }, now) => ({ cookie: withNewEnd(isObject(cookie) ? cookie : {}, now) }),
+  lifeOf: ({ cookie }) => (isObject(cookie) ? toLife(cookie["originalMaxAge"]) : undefined),
 };
+
+function toLife(span: unknown): Milliseconds | undefined {
+  return typeof span === "number" && span >= 1 && span <= MAX_MAX_AGE ? span : undefined;
+}
 
 function withNewEnd(cookie: JsonMembers, now: EpochMilliseconds): JsonMembers {
   const { originalMaxAge = null } = cookie;
-  const isSpan = typeof originalMaxAge === "number" && Number.isFinite(originalMaxAge);
-  const expires = isSpan ? new Date(now + originalMaxAge).toISOString() : (cookie["expires"] ?? null);
+  const life = toLife(originalMaxAge);
+  const expires = life === undefined ? (cookie["expires"] ?? null) : new Date(now + life).toISOString();
   return { path: "/", httpOnly: true, ...cookie, originalMaxAge, expires };
 }

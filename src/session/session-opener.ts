@@ -87,7 +87,7 @@ export class SessionOpener<Data extends object> {
       this.#emitFailedLoad(loaded);
     }
     if (found?.loaded.status !== "live") found = (await this.#takeOver(info)) ?? found;
-    const home = found?.home ?? homes.open(undefined);
+    const home = found?.home ?? this.#options.takeOver?.newHome() ?? homes.open(undefined);
     const session = this.#make(new SessionOrigin(home, found, reading, info, cookie.sameSite));
     const fitting = this.#fit(session, onInvalid);
     if (fitting !== undefined) await fitting;

@@ -65,7 +65,7 @@ export class SessionOrigin {
     const stored = found?.loaded.status === "live" ? found.loaded.stored : undefined;
     this.home = home;
     this.earlier = found?.earlier;
-    this.hasCookie = isPresent || this.earlier !== undefined;
+    this.hasCookie = isPresent || this.earlier !== undefined || found?.home.cookies !== undefined;
     this.hasDuplicates = rejection === "duplicate";
     this.presentedKeys = found === undefined ? NO_KEYS : presentedKeys(found, values);
     this.stored = stored;

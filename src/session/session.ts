@@ -141,8 +141,8 @@ export class Session<Data extends object = UntypedData> {
    * while it is not stored. It is a secret: its holder is treated as the visitor.
    */
   get cookieHeader(): string | undefined {
-    const value = this.#state.cookieValue;
-    return value && `${this.#state.services.cookieName}=${value}`;
+    const { cookieValue: value, home, services } = this.#state;
+    return value && (home.cookies?.headerOf(value) ?? `${services.cookieName}=${value}`);
   }
 
   /**
@@ -380,6 +380,11 @@ export class Session<Data extends object = UntypedData> {
   /** @internal Cookies of another library, by one of which the session was found. */
   get earlierCookies(): EarlierCookies | undefined {
     return this.#state.origin.earlier;
+  }
+
+  /** @internal Cookies of another library, in whose records the session is. */
+  get homeCookies(): EarlierCookies | undefined {
+    return this.#state.home.cookies;
   }
 
   /** @internal */

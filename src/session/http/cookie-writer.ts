@@ -29,8 +29,9 @@ export class CookieWriter {
 
   /** Returns the cookies that a response sets for its session. */
   cookiesFor(session: Session<object>, info: RequestInfo): readonly SetCookie[] {
-    const { cookieChange, cookieValue, record, hasDuplicateCookies } = session;
+    const { cookieChange, cookieValue, record, hasDuplicateCookies, homeCookies } = session;
     const isSecure = info.isSecure();
+    if (cookieChange === "clear" && homeCookies !== undefined) return homeCookies.clear(isSecure);
     // A request that is logged out may have sent an old cookie only.
     const others =
       hasDuplicateCookies || cookieChange === "clear" ? clearPreviousCookies(this.#cookie, isSecure) : [];
@@ -41,6 +42,7 @@ export class CookieWriter {
     const { clock, timeouts } = this.#services;
     const now = clock.now();
     const maxAge = endsWithBrowser(record, timeouts) ? undefined : timeToLive(record, timeouts, now);
+    if (homeCookies !== undefined) return homeCookies.set(cookieValue, { maxAge, now, isSecure });
     return [...others, ...earlier, setCookie(this.#cookie, cookieValue, { maxAge, now, isSecure })];
   }
 }

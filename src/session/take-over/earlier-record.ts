@@ -1,4 +1,5 @@
 import type { EpochMilliseconds } from "../../core/clock.ts";
+import { Etag } from "../../core/etag.ts";
 import { readJson, writeJson } from "../../json/index.ts";
 import { isAuthKey, isUserId, USER_ID_KEY } from "../login/auth.ts";
 import { type Delta, SessionRecord } from "../record/session-record.ts";
@@ -19,9 +20,14 @@ export interface EarlierContent {
  * Reads a record of another library. Members that are Sojourn's own are dropped: such a record is
  * not signed, and an application may have put a visitor's input there.
  *
+ * @param options.keepsExpiry Keeps the expiry that `session.setExpiry()` has set.
  * @returns `undefined` for a text that is no record.
  */
-export function readEarlier(text: string, format: EarlierFormat): EarlierContent | undefined {
+export function readEarlier(
+  text: string,
+  format: EarlierFormat,
+  { keepsExpiry = false }: { readonly keepsExpiry?: boolean } = {},
+): EarlierContent | undefined {
   const stored = parse(text, format);
   if (stored === undefined) return undefined;
   const own: Record<string, unknown> = {};
@@ -29,7 +35,7 @@ export function readEarlier(text: string, format: EarlierFormat): EarlierContent
   for (const [name, member] of stored.members) {
     const isOwn = format.isOwn(name);
     if (isOwn) define(own, name, readJson(member));
-    if (isOwn || isAuthKey(name) || name === EXPIRY_KEY) dropped.set(name, undefined);
+    if (isOwn || isAuthKey(name) || (name === EXPIRY_KEY && !keepsExpiry)) dropped.set(name, undefined);
   }
   const data = stored.with(dropped);
   const userId = format.userOf(toObject(data));
@@ -54,7 +60,17 @@ export function deltaOf(before: SessionRecord, after: SessionRecord): Delta {
   return delta;
 }
 
-export function login(userId: string): Delta {
+/** Returns a record without metadata, which another library may have kept, and anyone have written. */
+export function withoutMetadata(record: SessionRecord): SessionRecord {
+  return SessionRecord.empty.with(new Map([...record.members].map(([name, { text }]) => [name, text])));
+}
+
+/** The whole record is the etag: the other library keeps no version. */
+export function etagOf(text: string): Etag {
+  return new Etag(0, Buffer.from(text).toString("latin1"));
+}
+
+function login(userId: string): Delta {
   return new Map([[USER_ID_KEY, writeJson(userId, USER_ID_KEY)]]);
 }
 

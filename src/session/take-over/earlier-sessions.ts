@@ -1,4 +1,4 @@
-import type { Clock, EpochMilliseconds } from "../../core/clock.ts";
+import type { Clock, EpochMilliseconds, Milliseconds } from "../../core/clock.ts";
 import type { RedisRegistry } from "../../redis/registry.ts";
 import type { EarlierRecords } from "../../stores/earlier-records.ts";
 import type { CookieLifetime, SetCookie } from "../http/cookie.ts";
@@ -42,6 +42,8 @@ export interface EarlierFormat {
   isOwn(name: string): boolean;
   /** Returns the library's members for a record that is written now. @param previous Those it had. */
   ownMembers(previous: JsonMembers, now: EpochMilliseconds): JsonMembers;
+  /** Returns the life of a session after each activity, if its record states one. */
+  lifeOf(own: JsonMembers): Milliseconds | undefined;
   /** Returns the end that the library's members state, if the library heeds it. */
   endOf(own: JsonMembers): EpochMilliseconds | undefined;
   /** Returns the user who is logged in; `undefined` for an anonymous visitor. */

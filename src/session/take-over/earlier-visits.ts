@@ -1,6 +1,7 @@
 import type { Deadline } from "../../core/deadlines.ts";
 import { type CookieInfo, FoundSession } from "../session-origin.ts";
 import type { EarlierSessions } from "./earlier-sessions.ts";
+import type { SessionHome } from "../session-home.ts";
 import type { OpenTakeOver } from "./make-take-over.ts";
 
 /** Requests that come with the cookie of another library. */
@@ -29,11 +30,29 @@ export class EarlierVisits {
     return found;
   }
 
+  /** Returns the home of a new session, while servers with the earlier library run as well. */
+  newHome(): SessionHome | undefined {
+    const { moves, homes, sources } = this.#open;
+    return moves || sources[0] === undefined ? undefined : homes.open(sources[0]);
+  }
+
   async #openId(source: EarlierSessions, id: string, { userAgent }: CookieInfo, deadline: Deadline) {
-    const { takeOver } = this.#open;
-    const found =
-      (await takeOver.find(source, id, deadline)) ??
-      (await takeOver.bring(source, id, { userAgent }, deadline));
+    const { takeOver, moves } = this.#open;
+    const known = await takeOver.find(source, id, deadline);
+    if (known === undefined && !moves) return this.#openWhereItIs(source, id, deadline);
+    const found = known ?? (await takeOver.bring(source, id, { userAgent }, deadline));
     return found && new FoundSession(found.home, found.key, found.loaded, source.cookies);
+  }
+
+  async #openWhereItIs(source: EarlierSessions, id: string, deadline: Deadline): Promise<FoundSession> {
+    const { takeOver, homes } = this.#open;
+    const home = homes.open(source);
+    const key = home.keyOf(id);
+    const loaded = await home.records.load(key, deadline);
+    // Another process may have moved it in between.
+    const moved = loaded.status === "absent" ? await takeOver.find(source, id, deadline) : undefined;
+    return moved
+      ? new FoundSession(moved.home, moved.key, moved.loaded, source.cookies)
+      : new FoundSession(home, key, loaded);
   }
 }

@@ -6,7 +6,9 @@ import type { SessionStore } from "../../stores/session-store.ts";
 import type { SessionEventEmitter } from "../session-events.ts";
 import type { SessionHomes } from "../session-home.ts";
 import type { ResolvedSessionSettings } from "../session-settings.ts";
+import { SEEN_EVERY } from "../stored/make-session-records.ts";
 import { StoreHome } from "../stored/store-home.ts";
+import { EarlierHomes } from "./earlier-homes.ts";
 import type { EarlierSessions } from "./earlier-sessions.ts";
 import { TakeOver } from "./take-over.ts";
 import { TakenOverKeys } from "./taken-over-keys.ts";
@@ -16,6 +18,8 @@ export interface OpenTakeOver {
   readonly sources: readonly EarlierSessions[];
   readonly takeOver: TakeOver;
   readonly keys: TakenOverKeys;
+  /** Homes of sessions that stay where they are. */
+  readonly homes: EarlierHomes;
   readonly clock: Clock;
   /** Whether sessions are moved, or stay where they are. */
   readonly moves: boolean;
@@ -32,9 +36,10 @@ export interface TakeOverContext extends Secrets {
 
 /** @throws {ImproperlyConfigured} For a store on which a session could be taken over twice. */
 export function makeTakeOver(
-  { takeOver, maxBytes, timeouts }: ResolvedSessionSettings,
+  settings: ResolvedSessionSettings,
   context: TakeOverContext,
 ): OpenTakeOver | undefined {
+  const { takeOver, maxBytes, timeouts, dataSchema, touchEvery } = settings;
   if (takeOver === undefined) return undefined;
   const { store, home, events, clock, redis } = context;
   if (!(home instanceof StoreHome) || store.tombstones === undefined) {
@@ -46,5 +51,14 @@ export function makeTakeOver(
   const sources = takeOver.from.map((open) => open({ redis, clock, maxBytes }));
   const keys = new TakenOverKeys(store.tombstones, context);
   const parts = { sources, home, keys, events, clock, idle: timeouts.idle };
-  return { sources, takeOver: new TakeOver(parts), keys, clock, moves: takeOver.moves };
+  const homes = new EarlierHomes({
+    tombstones: store.tombstones,
+    secretKey: context.secretKey,
+    clock,
+    timeouts,
+    maxBytes,
+    dataVersion: dataSchema.version,
+    touchEvery: touchEvery ?? SEEN_EVERY,
+  });
+  return { sources, takeOver: new TakeOver(parts), keys, homes, clock, moves: takeOver.moves };
 }

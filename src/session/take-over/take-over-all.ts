@@ -2,10 +2,9 @@ import type { Deadline } from "../../core/deadlines.ts";
 import { SessionInterrupted } from "../../core/errors.ts";
 import { settled } from "../../stores/partial-failures.ts";
 import { inSteps } from "../users/steps.ts";
-import { readEarlier } from "./earlier-record.ts";
+import { etagOf, readEarlier } from "./earlier-record.ts";
 import type { EarlierSessions } from "./earlier-sessions.ts";
 import type { OpenTakeOver } from "./make-take-over.ts";
-import { etagOf } from "./take-over.ts";
 
 /** Number of records by outcome; see `sessions.takeOverAll`. */
 export interface TakeOverCounts {

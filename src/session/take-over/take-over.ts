@@ -3,7 +3,6 @@ import { LRUCache } from "lru-cache";
 import type { UndecodableReason } from "../../codec/index.ts";
 import type { Clock, Milliseconds } from "../../core/clock.ts";
 import type { Deadline } from "../../core/deadlines.ts";
-import { Etag } from "../../core/etag.ts";
 import type { EarlierRecord } from "../../stores/earlier-records.ts";
 import { isNotSent, settled } from "../../stores/partial-failures.ts";
 import { mergeDelta } from "../data/merge.ts";
@@ -12,7 +11,7 @@ import type { SessionHome } from "../session-home.ts";
 import { FoundSession } from "../session-origin.ts";
 import type { StoredSession } from "../stored/record-writer.ts";
 import type { LoadResult } from "../stored/session-records.ts";
-import { deltaOf, type EarlierContent, readEarlier } from "./earlier-record.ts";
+import { deltaOf, type EarlierContent, etagOf, readEarlier, withoutMetadata } from "./earlier-record.ts";
 import type { EarlierSessions } from "./earlier-sessions.ts";
 import type { TakenOver, TakenOverKeys } from "./taken-over-keys.ts";
 
@@ -128,7 +127,7 @@ export class TakeOver {
     const { records } = this.#parts.home;
     const { source, id, content, ttl, visit } = moving;
     const { clock, keys, events, idle } = this.#parts;
-    const record = content.record.withMetadata({ created: clock.now() });
+    const record = withoutMetadata(content.record).withMetadata({ created: clock.now() });
     // It takes the place of the earlier one: no other session of the user has to make room.
     const creation = { userAgent: visit.userAgent, takesPlace: true };
     const stored = await records.create(record, creation, deadline, ttl);
@@ -190,9 +189,4 @@ interface Moving {
   readonly content: EarlierContent;
   readonly ttl: Milliseconds;
   readonly visit: Visit;
-}
-
-/** The whole record is the etag: the other library keeps no version. */
-export function etagOf(text: string): Etag {
-  return new Etag(0, Buffer.from(text).toString("latin1"));
 }

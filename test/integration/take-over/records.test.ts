@@ -122,7 +122,9 @@ describeWithRedis("sessions.takeOverAll()", () => {
     const { client, records } = await openEarlier(server);
     const sessions = openSessions(server);
     const put = (id: string, data: object) =>
-      client.set(`sess:${id}`, JSON.stringify({ cookie: COOKIE, ...data }), { EX: 500 });
+      client.set(`sess:${id}`, JSON.stringify({ cookie: COOKIE, ...data }), {
+        expiration: { type: "EX", value: 500 },
+      });
     return { client, records, sessions, put };
   }
 

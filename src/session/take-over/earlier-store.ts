@@ -1,0 +1,125 @@
+import { createHmac } from "node:crypto";
+import type { Clock, Milliseconds } from "../../core/clock.ts";
+import type { Deadline } from "../../core/deadlines.ts";
+import type { Etag } from "../../core/etag.ts";
+import { hashSessionKey, isSessionKey, type SessionKey } from "../../core/ids.ts";
+import type { CommitResult, CreateResult, SessionStore } from "../../stores/session-store.ts";
+import type { SessionTombstones } from "../../stores/session-tombstones.ts";
+import { TOO_LARGE } from "./earlier-codec.ts";
+import { readEarlier } from "./earlier-record.ts";
+import type { EarlierSessions } from "./earlier-sessions.ts";
+
+/** Ids of another library as session keys. */
+export class EarlierKeys {
+  readonly #secretKey: string;
+  readonly #ids = new Map<SessionKey, string>();
+
+  constructor(secretKey: string) {
+    this.#secretKey = secretKey;
+  }
+
+  /**
+   * Returns the key for an id, and remembers the id. A key of Sojourn's is its own id, so what
+   * Sojourn begins has the same id for every request.
+   */
+  keyOf(id: string): SessionKey {
+    const isOwn: boolean = isSessionKey(id);
+    if (isOwn) return id;
+    const digest = createHmac("sha256", this.#secretKey).update(`sojourn.earlier:${id}`).digest("hex");
+    const key = hashSessionKey(digest);
+    this.#ids.set(key, id);
+    return key;
+  }
+
+  idOf(key: SessionKey): string {
+    return this.#ids.get(key) ?? key;
+  }
+}
+
+/** The records of another library as a session store, for one request. */
+export class EarlierStore implements SessionStore {
+  readonly name: string;
+  readonly comparesWholeRecords = true;
+  readonly tombstones: SessionTombstones;
+  readonly #source: EarlierSessions;
+  readonly #keys: EarlierKeys;
+  readonly #clock: Clock;
+
+  constructor(
+    source: EarlierSessions,
+    keys: EarlierKeys,
+    { tombstones, clock }: { readonly tombstones: SessionTombstones; readonly clock: Clock },
+  ) {
+    this.name = source.name;
+    this.tombstones = tombstones;
+    this.#clock = clock;
+    this.#source = source;
+    this.#keys = keys;
+  }
+
+  async read(key: SessionKey, deadline: Deadline): Promise<string | undefined> {
+    const read = await this.#source.records.read(this.#keys.idOf(key), deadline);
+    if (read === "absent") return undefined;
+    if (read === "too-large") return TOO_LARGE;
+    const content = readEarlier(read.text, this.#source.format);
+    const hasEnded = content?.end !== undefined && content.end <= this.#clock.now();
+    return hasEnded ? undefined : read.text;
+  }
+
+  async create(
+    key: SessionKey,
+    record: string,
+    ttl: Milliseconds,
+    deadline: Deadline,
+  ): Promise<CreateResult> {
+    const { records } = this.#source;
+    const id = this.#keys.idOf(key);
+    const isCreated = await records.create(id, record, this.#within(record, ttl), deadline);
+    return { status: isCreated ? "created" : "exists" };
+  }
+
+  commit(
+    key: SessionKey,
+    record: string,
+    etag: Etag,
+    ttl: Milliseconds,
+    deadline: Deadline,
+  ): Promise<CommitResult> {
+    const id = this.#keys.idOf(key);
+    return this.#source.records.commit(id, record, etag, this.#within(record, ttl), deadline);
+  }
+
+  touch(key: SessionKey, etag: Etag, ttl: Milliseconds, deadline: Deadline): Promise<CommitResult> {
+    const record = Buffer.from(etag.text, "latin1").toString();
+    return this.#source.records.touch(this.#keys.idOf(key), etag, this.#within(record, ttl), deadline);
+  }
+
+  delete(key: SessionKey, deadline: Deadline): Promise<boolean> {
+    return this.#source.records.delete(this.#keys.idOf(key), deadline);
+  }
+
+  deleteIfMatch(key: SessionKey, etag: Etag, deadline: Deadline): Promise<CommitResult> {
+    return this.#source.records.deleteIfMatch(this.#keys.idOf(key), etag, deadline);
+  }
+
+  /** Nothing walks the records of one request. */
+  async *scan(): AsyncGenerator<SessionKey, void, undefined> {}
+
+  ping(deadline: Deadline): Promise<void> {
+    return this.#source.records.ping(deadline);
+  }
+
+  clearExpired(): Promise<number> {
+    return Promise.resolve(0);
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  /** A session lives no longer than its own cookie says. */
+  #within(record: string, ttl: Milliseconds): Milliseconds {
+    const content = readEarlier(record, this.#source.format);
+    return Math.min(ttl, content === undefined ? ttl : (this.#source.format.lifeOf(content.own) ?? ttl));
+  }
+}
