@@ -107,18 +107,20 @@ export interface SourceParts extends SessionSourceOptions {
   /** First part of the keys in Redis. */
   readonly prefix: string;
   readonly connection: string;
+  /** Returns whether a text is an id. @defaultValue any is */
+  readonly isId?: (id: string) => boolean;
   readonly cookies: EarlierCookies;
   readonly own: Pick<EarlierFormat, "isOwn" | "ownMembers" | "lifeOf" | "endOf">;
 }
 
 /** Makes a source of sessions. */
 export function makeSessionSource(parts: SourceParts): EarlierSessionsFactory {
-  const { name, prefix, connection, cookies, own } = parts;
+  const { name, prefix, connection, cookies, own, isId = () => true } = parts;
   const { userOf = passportUserOf, setUser = setPassportUser, serializer } = parts;
   return ({ redis, maxBytes }) => ({
     name,
     cookies,
-    records: new RedisEarlierRecords(redis.get(connection), prefix, maxBytes),
+    records: new RedisEarlierRecords(redis.get(connection), { prefix, isId, maxBytes }),
     format: {
       ...own,
       toJson: (record) => (serializer === undefined ? record : JSON.stringify(serializer.parse(record))),
@@ -235,6 +237,13 @@ function decoded(value: string): string {
   }
 }
 
+/** Returns the end that the cookie of a record states. */
+export function endOfCookie({ cookie }: JsonMembers): EpochMilliseconds | undefined {
+  const expires = isObject(cookie) ? cookie["expires"] : undefined;
+  const end = typeof expires === "string" ? Date.parse(expires) : Number.NaN;
+  return Number.isNaN(end) ? undefined : end;
+}
+
 /** Members of express-session and @fastify/session: `cookie`. */
 export const COOKIE_MEMBER: Pick<EarlierFormat, "isOwn" | "ownMembers" | "lifeOf"> = {
   isOwn: (name) => name === "cookie",
@@ -242,7 +251,8 @@ export const COOKIE_MEMBER: Pick<EarlierFormat, "isOwn" | "ownMembers" | "lifeOf
   lifeOf: ({ cookie }) => (isObject(cookie) ? toLife(cookie["originalMaxAge"]) : undefined),
 };
 
-function toLife(span: unknown): Milliseconds | undefined {
+/** Returns a span of milliseconds that a record states, if it is one that a browser keeps a cookie. */
+export function toLife(span: unknown): Milliseconds | undefined {
   return typeof span === "number" && span >= 1 && span <= MAX_MAX_AGE ? span : undefined;
 }
 

@@ -11,7 +11,7 @@ import {
   signedCookies,
   sourceEntries,
 } from "../session-source.ts";
-import { sign, unsign } from "./cookie-signature.ts";
+import { sign, unsign } from "../cookie-signature.ts";
 
 /** Options of {@link expressSessionSource}. */
 export interface ExpressSessionSourceOptions extends SessionSourceOptions {

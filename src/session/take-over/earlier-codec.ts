@@ -1,11 +1,11 @@
 import type { DecodeResult, RecordCodec } from "../../codec/index.ts";
 import type { Clock } from "../../core/clock.ts";
 import type { Etag } from "../../core/etag.ts";
-import { isPlainObject, writeJson } from "../../json/index.ts";
+import { isPlainObject } from "../../json/index.ts";
 import { isAuthKey, isUserId, userIdOf } from "../login/auth.ts";
 import { type Delta, SessionRecord } from "../record/session-record.ts";
-import { etagOf, readEarlier, toObject } from "./earlier-record.ts";
-import type { EarlierFormat, JsonMembers } from "./earlier-sessions.ts";
+import { etagOf, readEarlier, textsOf, toObject } from "./earlier-record.ts";
+import type { EarlierFormat } from "./earlier-sessions.ts";
 
 /** Text in place of a record that is too large to be read. No library stores an empty record. */
 export const TOO_LARGE = "";
@@ -33,7 +33,7 @@ export class EarlierCodec implements RecordCodec {
     const record = SessionRecord.parse(payload);
     const previous = record.metadata[OWN];
     const own = this.#format.ownMembers(isPlainObject(previous) ? previous : {}, this.#clock.now());
-    const written = withoutAuth(record).with(this.#userChange(record)).with(texts(own));
+    const written = withoutAuth(record).with(this.#userChange(record)).with(textsOf(own));
     return this.#format.fromJson(written.withMetadata({ [OWN]: undefined }).toPayload(false));
   }
 
@@ -57,7 +57,7 @@ export class EarlierCodec implements RecordCodec {
     if (userId === (isUserId(known) ? String(known) : undefined)) return new Map();
     const names = new Set(Object.keys(data));
     this.#format.setUser(data, userId);
-    const changes = new Map<string, string | undefined>(texts(data));
+    const changes = new Map<string, string | undefined>(textsOf(data));
     for (const name of names) if (!Object.hasOwn(data, name)) changes.set(name, undefined);
     return changes;
   }
@@ -65,9 +65,4 @@ export class EarlierCodec implements RecordCodec {
 
 function withoutAuth(record: SessionRecord): SessionRecord {
   return record.with(new Map([...record.members.keys()].filter(isAuthKey).map((name) => [name, undefined])));
-}
-
-function texts(members: JsonMembers): Map<string, string> {
-  const given = Object.entries(members).filter(([, value]) => value !== undefined);
-  return new Map(given.map(([name, value]) => [name, writeJson(value, name)]));
 }

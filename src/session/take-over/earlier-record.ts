@@ -50,6 +50,28 @@ export function toObject(record: SessionRecord): Record<string, unknown> {
   return object;
 }
 
+/**
+ * Returns a record with a new end, if its library heeds the end that a record states.
+ *
+ * @returns `undefined` if the record has none.
+ */
+export function renewEarlier(
+  text: string,
+  format: EarlierFormat,
+  now: EpochMilliseconds,
+): string | undefined {
+  const content = readEarlier(text, format);
+  const record = parse(text, format);
+  if (content?.end === undefined || record === undefined) return undefined;
+  return format.fromJson(record.with(textsOf(format.ownMembers(content.own, now))).toPayload(false));
+}
+
+/** Returns the members of an object as JSON. */
+export function textsOf(members: JsonMembers): Map<string, string> {
+  const given = Object.entries(members).filter(([, value]) => value !== undefined);
+  return new Map(given.map(([name, value]) => [name, writeJson(value, name)]));
+}
+
 /** Returns the changes from one record to another. */
 export function deltaOf(before: SessionRecord, after: SessionRecord): Delta {
   const delta = new Map<string, string | undefined>();

@@ -6,7 +6,7 @@ import { hashSessionKey, isSessionKey, type SessionKey } from "../../core/ids.ts
 import type { CommitResult, CreateResult, SessionStore } from "../../stores/session-store.ts";
 import type { SessionTombstones } from "../../stores/session-tombstones.ts";
 import { TOO_LARGE } from "./earlier-codec.ts";
-import { readEarlier } from "./earlier-record.ts";
+import { readEarlier, renewEarlier } from "./earlier-record.ts";
 import type { EarlierSessions } from "./earlier-sessions.ts";
 
 /** Ids of another library as session keys. */
@@ -90,8 +90,13 @@ export class EarlierStore implements SessionStore {
   }
 
   touch(key: SessionKey, etag: Etag, ttl: Milliseconds, deadline: Deadline): Promise<CommitResult> {
+    const { records, format } = this.#source;
     const record = Buffer.from(etag.text, "latin1").toString();
-    return this.#source.records.touch(this.#keys.idOf(key), etag, this.#within(record, ttl), deadline);
+    const [id, life] = [this.#keys.idOf(key), this.#within(record, ttl)];
+    const renewed = renewEarlier(record, format, this.#clock.now());
+    return renewed === undefined
+      ? records.touch(id, etag, life, deadline)
+      : records.commit(id, renewed, etag, life, deadline);
   }
 
   delete(key: SessionKey, deadline: Deadline): Promise<boolean> {

@@ -8,19 +8,28 @@ import type { CommitResult } from "../session-store.ts";
 import { escapeGlob, luaRange, SCAN_COUNT, toRedisTtl } from "./arguments.ts";
 import { SESSION_COMMIT, SESSION_DELETE_IF_MATCH, SESSION_TOUCH } from "./scripts/scripts.ts";
 
+/** Options of {@link RedisEarlierRecords}. */
+export interface RedisEarlierRecordsOptions {
+  /** First part of the keys, before the id. */
+  readonly prefix: string;
+  /** Returns whether what follows the prefix is an id. */
+  readonly isId: (id: string) => boolean;
+  /** Maximum size of a record, in bytes. */
+  readonly maxBytes: number;
+}
+
 /** Records of another session library as Redis strings, such as `sess:{id}` of connect-redis. */
 export class RedisEarlierRecords implements EarlierRecords {
   readonly #connection: RedisConnection;
   readonly #prefix: string;
   readonly #maxBytes: number;
 
-  /**
-   * @param prefix First part of the keys, before the id.
-   * @param maxBytes Maximum size of a record, in bytes.
-   */
-  constructor(connection: RedisConnection, prefix: string, maxBytes: number) {
+  readonly #isId: (id: string) => boolean;
+
+  constructor(connection: RedisConnection, { prefix, isId, maxBytes }: RedisEarlierRecordsOptions) {
     this.#connection = connection;
     this.#prefix = prefix;
+    this.#isId = isId;
     this.#maxBytes = maxBytes;
   }
 
@@ -62,7 +71,7 @@ export class RedisEarlierRecords implements EarlierRecords {
   async *scan(pageDeadline: () => Deadline): AsyncGenerator<readonly string[], void, undefined> {
     const pattern = `${escapeGlob(this.#prefix)}*`;
     for await (const page of this.#connection.scanKeys(pattern, SCAN_COUNT, pageDeadline))
-      yield page.map((key) => key.slice(this.#prefix.length));
+      yield page.map((key) => key.slice(this.#prefix.length)).filter((id) => this.#isId(id));
   }
 
   async ping(deadline: Deadline): Promise<void> {

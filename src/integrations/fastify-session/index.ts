@@ -1,0 +1,6 @@
+export {
+  type CookieSigner,
+  fastifySessionSource,
+  type FastifySessionSourceOptions,
+} from "./fastify-session-source.ts";
+export type { SessionSerializer, SessionSourceOptions, SourceCookieOptions } from "../session-source.ts";
