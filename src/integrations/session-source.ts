@@ -1,6 +1,6 @@
 import * as v from "valibot";
 import type { EpochMilliseconds, Milliseconds } from "../core/clock.ts";
-import { parseSettings, settingsObject } from "../core/settings.ts";
+import { settingsObject } from "../core/settings.ts";
 import { type CookieAttributes, clearCookie, MAX_MAX_AGE, setCookie } from "../session/http/cookie.ts";
 import {
   type EarlierCookies,
@@ -72,8 +72,25 @@ const isSerializer = (input: unknown): boolean => {
   return isFunction(parse) && isFunction(stringify);
 };
 
-/** Entries of {@link SessionSourceOptions}, for a schema. */
-export const sourceEntries = {
+/** {@link SourceCookieOptions}, checked and complete. */
+export interface CheckedSourceCookie {
+  readonly path: string;
+  readonly domain?: string | undefined;
+  readonly secure: boolean | "auto";
+  readonly httpOnly: boolean;
+  readonly sameSite: "lax" | "strict" | "none";
+}
+
+/** Schemas of {@link SessionSourceOptions}. */
+export interface SourceEntries extends v.ObjectEntries {
+  readonly connection: v.GenericSchema<string | undefined, string>;
+  readonly cookie: v.GenericSchema<SourceCookieOptions | undefined, CheckedSourceCookie>;
+  readonly userOf: v.GenericSchema<SessionSourceOptions["userOf"]>;
+  readonly setUser: v.GenericSchema<SessionSourceOptions["setUser"]>;
+  readonly serializer: v.GenericSchema<SessionSerializer | undefined>;
+}
+
+export const sourceEntries: SourceEntries = {
   connection: v.optional(v.string("the name of a connection"), "default"),
   cookie: v.optional(
     settingsObject({
@@ -85,17 +102,15 @@ export const sourceEntries = {
     }),
     {},
   ),
-  userOf: v.optional(v.custom<(data: JsonMembers) => unknown>(isFunction, "a function")),
-  setUser: v.optional(
-    v.custom<(data: Record<string, unknown>, userId: string | undefined) => void>(isFunction, "a function"),
-  ),
+  userOf: v.optional(v.custom<NonNullable<SessionSourceOptions["userOf"]>>(isFunction, "a function")),
+  setUser: v.optional(v.custom<NonNullable<SessionSourceOptions["setUser"]>>(isFunction, "a function")),
   serializer: v.optional(v.custom<SessionSerializer>(isSerializer, SERIALIZER)),
 };
 
 const text = v.pipe(v.string(SECRETS), v.minLength(1, SECRETS));
 
 /** Schema of one secret or several. */
-export const secretsSchema = v.union(
+export const secretsSchema: v.GenericSchema<string | string[]> = v.union(
   [text, v.pipe(v.array(text, SECRETS), v.minLength(1, SECRETS))],
   SECRETS,
 );
@@ -130,15 +145,6 @@ export function makeSessionSource(parts: SourceParts): EarlierSessionsFactory {
       setUser,
     },
   });
-}
-
-/** @throws {ImproperlyConfigured} */
-export function parseSourceOptions<const Schema extends v.GenericSchema>(
-  schema: Schema,
-  options: unknown,
-  call: string,
-): v.InferOutput<Schema> {
-  return parseSettings(schema, options, call);
 }
 
 function passportUserOf({ passport }: JsonMembers): unknown {
@@ -192,25 +198,10 @@ export function readIds(
 /** Returns the attributes of an earlier library's cookie. */
 export function cookieAttributes(
   name: string,
-  cookie: Required<Omit<SourceCookieOptions, "domain">> & {
-    readonly domain?: string | undefined;
-  },
+  { path, domain, secure, httpOnly, sameSite }: CheckedSourceCookie,
 ): CookieAttributes {
-  const { path, domain, secure, httpOnly, sameSite } = cookie as Pick<
-    CookieAttributes,
-    "path" | "domain" | "secure" | "httpOnly" | "sameSite"
-  >;
-  return {
-    name,
-    path,
-    domain,
-    secure,
-    httpOnly,
-    sameSite,
-    partitioned: false,
-    priority: undefined,
-    previous: [],
-  };
+  const others = { partitioned: false, priority: undefined, previous: [] };
+  return { name, path, domain, secure, httpOnly, sameSite, ...others };
 }
 
 /** Returns the values of the cookies of a name, as they stand in the header. */

@@ -1,11 +1,10 @@
 import * as v from "valibot";
-import { settingsObject } from "../../core/settings.ts";
+import { parseSettings, settingsObject } from "../../core/settings.ts";
 import type { EarlierSessionsFactory } from "../../session/take-over/earlier-sessions.ts";
 import {
   COOKIE_MEMBER,
   cookieAttributes,
   makeSessionSource,
-  parseSourceOptions,
   secretsSchema,
   type SessionSourceOptions,
   signedCookies,
@@ -48,7 +47,7 @@ const optionsSchema = settingsObject({
  * ```
  */
 export function expressSessionSource(options: ExpressSessionSourceOptions): EarlierSessionsFactory {
-  const parsed = parseSourceOptions(optionsSchema, options, "expressSessionSource");
+  const parsed = parseSettings(optionsSchema, options, "expressSessionSource");
   const secrets = [parsed.secret].flat();
   return makeSessionSource({
     ...parsed,

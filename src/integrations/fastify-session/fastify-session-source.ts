@@ -1,6 +1,6 @@
 import { getHashes } from "node:crypto";
 import * as v from "valibot";
-import { settingsObject } from "../../core/settings.ts";
+import { parseSettings, settingsObject } from "../../core/settings.ts";
 import type { EarlierSessionsFactory } from "../../session/take-over/earlier-sessions.ts";
 import { sign, unsign } from "../cookie-signature.ts";
 import {
@@ -9,7 +9,6 @@ import {
   cookieAttributes,
   endOfCookie,
   makeSessionSource,
-  parseSourceOptions,
   secretsSchema,
   type SessionSourceOptions,
   signedCookies,
@@ -75,7 +74,7 @@ const optionsSchema = settingsObject({
  * ```
  */
 export function fastifySessionSource(options: FastifySessionSourceOptions): EarlierSessionsFactory {
-  const parsed = parseSourceOptions(optionsSchema, options, "fastifySessionSource");
+  const parsed = parseSettings(optionsSchema, options, "fastifySessionSource");
   const { cookieName, cookiePrefix } = parsed;
   const form = formOf(parsed.secret, parsed.algorithm);
   return makeSessionSource({

@@ -1,6 +1,6 @@
 import { createHmac, timingSafeEqual } from "node:crypto";
 import * as v from "valibot";
-import { settingsObject } from "../../core/settings.ts";
+import { parseSettings, settingsObject } from "../../core/settings.ts";
 import { clearCookie, type CookieAttributes, setCookie } from "../../session/http/cookie.ts";
 import type {
   EarlierCookies,
@@ -11,7 +11,6 @@ import {
   cookieAttributes,
   cookieValues,
   makeSessionSource,
-  parseSourceOptions,
   readIds,
   secretsSchema,
   type SessionSourceOptions,
@@ -81,7 +80,7 @@ const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
  * ```
  */
 export function koaSessionSource(options: KoaSessionSourceOptions): EarlierSessionsFactory {
-  const parsed = parseSourceOptions(optionsSchema, options, "koaSessionSource");
+  const parsed = parseSettings(optionsSchema, options, "koaSessionSource");
   const { idPrefix } = parsed;
   const isId =
     parsed.isId ?? ((id: string) => id.startsWith(idPrefix) && UUID.test(id.slice(idPrefix.length)));

@@ -30,11 +30,11 @@ async function serveFastify({ store }: Earlier, options: Data = {}): Promise<str
   onTestFinished(() => app.close());
   await app.register(cookiePlugin);
   const cookie = { secure: false, maxAge: 600_000 };
-  await app.register(fastifySession, { secret: SECRET, store: store as never, cookie, ...options });
+  await app.register(fastifySession, { secret: SECRET, store, cookie, ...options });
   app.addContentTypeParser("*", (_request, _payload, done) => done(null));
   app.all("/*", async (request, reply) => {
     if (request.url === "/logout") await request.session.destroy();
-    reply.send(request.url === "/logout" ? {} : answer(request.url, request.session as unknown as Data));
+    reply.send(request.url === "/logout" ? {} : answer(request.url, request.session));
     return reply;
   });
   return app.listen({ host: "127.0.0.1", port: 0 });
@@ -51,12 +51,13 @@ async function serveKoa({ client }: Earlier, options: Data = {}): Promise<string
       })),
     destroy: async (key: string) => void (await client.del(`koa:${key}`)),
   };
-  app.use(koaSession({ store, maxAge: 600_000, ...options } as never, app));
+  app.use(koaSession({ store, maxAge: 600_000, ...options }, app));
   app.use((context: Context) => {
     if (context.path === "/logout") context["session"] = null;
     context.body = context.path === "/logout" ? {} : answer(context.path, context["session"] as Data);
   });
-  return serve(app.callback());
+  const handle = app.callback();
+  return serve((request, response) => void handle(request, response));
 }
 
 const signer = new Signer(SECRET, "sha512");
