@@ -3,6 +3,8 @@ export interface Page {
   readonly status: number;
   readonly body: string;
   readonly setCookie: readonly string[];
+  /** Target of a redirect; empty without one. */
+  readonly location: string;
 }
 
 /** A browser with a cookie jar. */
@@ -43,7 +45,8 @@ export class Jar {
     const response = await fetch(origin + path, { ...init, headers, redirect: "manual" });
     const setCookie = response.headers.getSetCookie();
     for (const cookie of setCookie) this.#keep(cookie);
-    return { status: response.status, body: await response.text(), setCookie };
+    const location = response.headers.get("location") ?? "";
+    return { status: response.status, body: await response.text(), setCookie, location };
   }
 
   #keep(cookie: string): void {
