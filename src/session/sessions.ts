@@ -47,6 +47,7 @@ import {
   TAKE_OVER_OPTIONS,
   WATCH_OPTIONS,
 } from "./sessions-calls.ts";
+import { endEarlier } from "./take-over/end-earlier.ts";
 import { takeOverAll, type TakeOverCounts } from "./take-over/take-over-all.ts";
 import { UserCursors } from "./users/user-cursors.ts";
 import {
@@ -315,8 +316,8 @@ export class Sessions<Data extends object = UntypedData> {
    *
    * @param options.except A session to keep, or its `ref`.
    * @param options.scan Also scans the whole store for sessions that are on no list: made by Django
-   *   and not yet seen by Node, or dropped from the list by Redis. The time grows with the number
-   *   of all sessions.
+   *   and not yet seen by Node, dropped from the list by Redis, or not yet taken over from another
+   *   library. The time grows with the number of all sessions.
    * @param options.onProgress Called after each step.
    * @returns The number of ended sessions.
    * @throws {StoreConnectionError} With the outcome `unknown` when a step has failed and some may
@@ -329,14 +330,16 @@ export class Sessions<Data extends object = UntypedData> {
     const exceptRef = refToExcept(except);
     const users = this.#requireUsers();
     return this.#revokeInSteps(id, onProgress, async (steps) => {
+      const { takeOver } = this.#parts;
+      if (scan && takeOver) await endEarlier(takeOver, { userId: id, exceptRef }, steps);
       await users.revokeAll(id, exceptRef, steps);
       if (scan) await this.#walks.endThoseOf(id, exceptRef, steps);
     });
   }
 
   /**
-   * Ends all sessions of all users, anonymous ones included, on any store except the one whose
-   * cookies carry the records. Every session whose creation had begun before the call is dead once
+   * Ends all sessions of all users, anonymous ones and those of `sessions.takeOver` included, on any
+   * store except the one whose cookies carry the records. Every session whose creation had begun before the call is dead once
    * it returns, as long as all processes have the same `sessions.deadline` and their clocks are
    * less than a minute apart. A session that begins while it runs may be ended too.
    *
@@ -355,9 +358,11 @@ export class Sessions<Data extends object = UntypedData> {
     checkOptions(options, REVOKE_ALL_OPTIONS);
     const { onProgress } = options;
     if (this.#parts.areInCookies) throw new ImproperlyConfigured("sessions.store", IN_COOKIES);
-    return this.#revokeInSteps(undefined, onProgress, (steps) =>
-      this.#walks.endAll(this.#parts.services.deadline, steps),
-    );
+    const { takeOver, services } = this.#parts;
+    return this.#revokeInSteps(undefined, onProgress, async (steps) => {
+      if (takeOver) await endEarlier(takeOver, { userId: undefined, exceptRef: undefined }, steps);
+      await this.#walks.endAll(services.deadline, steps);
+    });
   }
 
   /**
@@ -387,6 +392,10 @@ export class Sessions<Data extends object = UntypedData> {
   async takeOverAll(options: TakeOverAllOptions = {}): Promise<TakeOverCounts> {
     checkOptions(options, TAKE_OVER_OPTIONS);
     const { dryRun = false, onProgress } = options;
+    if (typeof dryRun !== "boolean") {
+      const got = describeGiven(dryRun);
+      throw new SessionUsageError(`sessions.takeOverAll() expected dryRun as a boolean, got ${got}.`);
+    }
     const { takeOver } = this.#parts;
     if (takeOver === undefined) throw new ImproperlyConfigured("sessions.takeOver", NO_TAKE_OVER);
     if (!takeOver.moves && !dryRun) throw new ImproperlyConfigured("sessions.takeOver.moves", NO_MOVES);

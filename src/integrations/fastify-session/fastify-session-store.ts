@@ -17,28 +17,21 @@ export interface FastifySessionStore {
 }
 
 /**
- * Makes a store for @fastify/session on a cache, in the records of `expressSessionStore()`.
- * @fastify/session overwrites a record as a whole, so parallel requests may lose changes; Sojourn's
- * own sessions do not.
+ * Makes a store for @fastify/session on a cache, in the records of `expressSessionStore()`. That
+ * library overwrites a record as a whole, so parallel requests may lose changes; Sojourn's own
+ * sessions do not.
  *
  * @throws {CacheUsageError} Without a cache.
  * @throws {ImproperlyConfigured} For a wrong option.
  * @example
  * ```ts
- * import cookie from "@fastify/cookie";
- * import session from "@fastify/session";
- * import fastify from "fastify";
  * import { createSojourn } from "sojourn";
  * import { fastifySessionStore } from "sojourn/integrations/fastify-session";
  *
  * const { caches } = createSojourn({ projectName: "myproject", secretKey: process.env["SECRET_KEY"] });
  *
- * const app = fastify();
- * await app.register(cookie);
- * await app.register(session, {
- *   secret: "a secret with a length of 32 or more",
- *   store: fastifySessionStore(caches.default),
- * });
+ * const store = fastifySessionStore(caches.default);
+ * // await app.register(session, { secret, store });
  * ```
  */
 export function fastifySessionStore(

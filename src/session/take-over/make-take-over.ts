@@ -21,6 +21,7 @@ export interface OpenTakeOver {
   /** Homes of sessions that stay where they are. */
   readonly homes: EarlierHomes;
   readonly clock: Clock;
+  readonly secretKey: string;
   /** Whether sessions are moved, or stay where they are. */
   readonly moves: boolean;
 }
@@ -60,5 +61,6 @@ export function makeTakeOver(
     dataVersion: dataSchema.version,
     touchEvery: touchEvery ?? SEEN_EVERY,
   });
-  return { sources, takeOver: new TakeOver(parts), keys, homes, clock, moves: takeOver.moves };
+  const { secretKey } = context;
+  return { sources, takeOver: new TakeOver(parts), keys, homes, clock, secretKey, moves: takeOver.moves };
 }

@@ -6,6 +6,7 @@ import type { Deadline } from "../../core/deadlines.ts";
 import type { EarlierRecord } from "../../stores/earlier-records.ts";
 import { isNotSent, settled } from "../../stores/partial-failures.ts";
 import { mergeDelta } from "../data/merge.ts";
+import type { SessionRecord } from "../record/session-record.ts";
 import type { SessionEventEmitter } from "../session-events.ts";
 import type { SessionHome } from "../session-home.ts";
 import { FoundSession } from "../session-origin.ts";
@@ -52,7 +53,7 @@ const MAX_REPORTED = 1000;
  * 2. The key is remembered under the earlier id. The first to do so decides; any other one deletes
  *    its own new session, and takes that of the first.
  * 3. The earlier record is deleted, if it is still the version that was read; otherwise the changes
- *    since are merged into the session.
+ *    since are merged into the session. If it is gone, it was ended since, and so is the session.
  *
  * A process that stops after step 1 leaves a session that no one can reach, and nothing else. Since
  * the key stays remembered, a session that has ended is not taken over again.
@@ -144,6 +145,7 @@ export class TakeOver {
     }
     await settled(records.recordActivity(stored, visit.userAgent, deadline));
     const newest = await this.#retire(moving, stored, deadline);
+    if (newest === undefined) return { status: "absent" };
     events.emit("takenOver", { session: events.nameOf(stored.storageKey), from: source.name });
     return { status: "moved", stored: newest };
   }
@@ -151,26 +153,43 @@ export class TakeOver {
   /**
    * Deletes the earlier record. If it cannot be deleted it has no effect, since the id is
    * remembered.
+   *
+   * @returns The session with the changes that were written since; `undefined` if the earlier
+   *   session was ended since, and this one therefore as well.
    */
-  async #retire({ source, id, read, content }: Moving, stored: StoredSession, deadline: Deadline) {
+  async #retire(
+    { source, id, read, content }: Moving,
+    stored: StoredSession,
+    deadline: Deadline,
+  ): Promise<StoredSession | undefined> {
     const { records } = this.#parts.home;
     let [newest, text, base] = [stored, read.text, content.record];
-    while (!deadline.hasPassed) {
+    for (;;) {
       const result = await settled(source.records.deleteIfMatch(id, etagOf(text), deadline));
-      if (result?.status !== "conflict") break;
-      const theirs = readEarlier(result.record, source.format);
-      if (theirs === undefined) break;
-      const [delta, from] = [deltaOf(base, theirs.record), base];
-      const textOf = (key: string): string | undefined => from.members.get(key)?.text;
-      const committed = await records.commit(
-        newest,
-        (present) => (delta.size === 0 ? undefined : mergeDelta(delta, { textOf }, present)),
-        deadline,
-      );
-      if (committed.stored === undefined) break;
-      [newest, text, base] = [committed.stored, result.record, theirs.record];
+      if (result?.status === "gone") {
+        await records.delete(newest, deadline);
+        return undefined;
+      }
+      const theirs = result?.status === "conflict" ? readEarlier(result.record, source.format) : undefined;
+      if (result?.status !== "conflict" || theirs === undefined) return newest;
+      const committed = await this.#merge(newest, base, theirs, deadline);
+      if (committed === undefined) return newest;
+      [newest, text, base] = [committed, result.record, theirs.record];
     }
-    return newest;
+  }
+
+  /** Applies the changes of an earlier record to its session. */
+  async #merge(
+    stored: StoredSession,
+    base: SessionRecord,
+    { record }: EarlierContent,
+    deadline: Deadline,
+  ): Promise<StoredSession | undefined> {
+    const delta = deltaOf(base, record);
+    const textOf = (key: string): string | undefined => base.members.get(key)?.text;
+    const change = (present: SessionRecord) =>
+      delta.size === 0 ? undefined : mergeDelta(delta, { textOf }, present);
+    return (await this.#parts.home.records.commit(stored, change, deadline)).stored;
   }
 
   async #load({ keys }: TakenOver, deadline: Deadline): Promise<FoundSession | undefined> {
