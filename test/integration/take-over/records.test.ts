@@ -1,6 +1,6 @@
 import { createHmac } from "node:crypto";
 import { expressSessionSource } from "sojourn/integrations/express-session";
-import { describe, expect } from "vitest";
+import { describe, expect, onTestFinished } from "vitest";
 import { redisTest as test } from "../../support/fixtures/redis.ts";
 import { describeWithRedis } from "../../support/redis-server.ts";
 import { openEarlier, openSessions } from "./support.ts";
@@ -93,6 +93,26 @@ describeWithRedis("records of another library are not trusted", () => {
     await client.set("sess:abc", JSON.stringify({ cookie: COOKIE, a: 1 }));
     expect((await sessions.open(header)).isNew).toBe(true);
     expect((await sessions.open(`${header}; ${headerOf("abc")}`)).data).toStrictEqual({ a: 1 });
+  });
+
+  test.for([
+    ["an anonymous visitor", {}, 6],
+    ["a user", { passport: { user: "ann" } }, 10],
+  ] as const)("%s costs some commands once", async ([, data, most], { server }) => {
+    const { client } = await openEarlier(server);
+    const sessions = openSessions(server);
+    await client.set("sess:abc", JSON.stringify({ cookie: COOKIE, ...data, a: 1 }));
+    await sessions.ping();
+    const monitor = await server.monitor();
+    onTestFinished(() => monitor.stop());
+    const { cookieHeader } = await sessions.open(headerOf("abc"));
+    expect(await monitor.take()).toHaveLength(most);
+    await sessions.open(headerOf("abc"));
+    expect(await monitor.take()).toStrictEqual(["GET", "GET"]);
+    await sessions.open(cookieHeader);
+    expect(await monitor.take()).toStrictEqual(["GET"]);
+    await sessions.open(undefined);
+    expect(await monitor.take()).toStrictEqual([]);
   });
 
   test("with hashKeys, the store tells no key, and a new secretKey keeps the sessions", async ({
