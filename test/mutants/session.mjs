@@ -47,8 +47,8 @@ export const sessionMutants = [
     file: "src/session/take-over/earlier-store.ts",
     find: "if (isOwn) return id;",
     replace: "",
-    breaks: "Old and new servers know a session under one id before anything is moved.",
-    tests: ["test/integration/take-over/roll-out.test.ts"],
+    breaks: "A session that a login has begun in the old records has one ref for every request.",
+    tests: ["src/session/take-over/take-over.test.ts"],
   },
   {
     name: "revocation-said-to-be-not-sent",

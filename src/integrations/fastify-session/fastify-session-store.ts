@@ -38,5 +38,5 @@ export function fastifySessionStore(
   cache: Cache,
   options: FastifySessionStoreOptions = {},
 ): FastifySessionStore {
-  return openExpressSessionStore(cache, options, "fastifySessionStore") as unknown as FastifySessionStore;
+  return openExpressSessionStore(cache, options, "fastifySessionStore");
 }

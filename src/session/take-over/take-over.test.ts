@@ -135,6 +135,15 @@ describe("sessions that stay in their records", () => {
     expect((await sessions.open(HEADER)).isNew).toBe(true);
   });
 
+  test("a login has one ref and one id for every request", async () => {
+    const { visit, sessions, records } = open({ moves: false });
+    const session = await visit();
+    await session.login("eve");
+    const next = await sessions.open(session.cookieHeader);
+    expect(next).toMatchObject({ ref: session.ref, userId: "eve" });
+    expect([...records.texts.keys()]).toStrictEqual([session.cookieHeader?.replace("earlier=", "")]);
+  });
+
   test("parallel changes are merged, a logout is final, and setExpiry() is kept", async () => {
     const { visit, records } = open({ moves: false });
     const [one, two] = [await visit(), await visit()];

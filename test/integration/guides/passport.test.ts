@@ -32,7 +32,7 @@ function open(server: RedisServer): Sessions<SiteData & WithOAuth> {
 describeWithRedis("the guide's site with Passport on Sojourn's own sessions", () => {
   test("a login has a new key, keeps the cart, and is on the user's list", async ({ server }) => {
     const sessions = open(server);
-    const origin = await serve(makeSite(sessions as never, users));
+    const origin = await serve(makeSite(sessions, users));
     const visitor = new Jar();
     await visitor.post(origin, "/cart/tea");
     const anonymous = visitor.copy();
@@ -46,7 +46,7 @@ describeWithRedis("the guide's site with Passport on Sojourn's own sessions", ()
   });
 
   test("a failed login flashes a message once; a logout ends the session", async ({ server }) => {
-    const origin = await serve(makeSite(open(server) as never, users));
+    const origin = await serve(makeSite(open(server), users));
     const visitor = new Jar();
     await visitor.logIn(origin, "eve");
     const messages = JSON.parse((await visitor.get(origin, "/login")).body) as unknown;
@@ -59,7 +59,7 @@ describeWithRedis("the guide's site with Passport on Sojourn's own sessions", ()
   });
 
   test("a visitor comes back to the page that asked for a login", async ({ server }) => {
-    const origin = await serve(makeSite(open(server) as never, users));
+    const origin = await serve(makeSite(open(server), users));
     const visitor = new Jar();
     expect(await visitor.get(origin, "/account")).toMatchObject({ status: 302 });
     const { status, location } = await visitor.logIn(origin);
@@ -102,7 +102,7 @@ describeWithRedis("the guide's OAuth states", () => {
     passport.use("provider", new OAuth2Strategy(options, verify));
     const app = express();
     app.use(expressSessions(sessions));
-    app.get(["/with", "/back"], logInBy(passport, "provider", sessions as never));
+    app.get(["/with", "/back"], logInBy(passport, "provider", sessions));
     app.get("/", async (req, res) => void res.json((await sessions.from(req)).userId ?? null));
     return { origin: await serve(app), challenges };
   }

@@ -35,7 +35,10 @@ export function logInBy(
       user?: User | false,
       info?: { message?: string },
     ): Promise<void> => {
-      if (error) throw error;
+      if (error) {
+        next(error);
+        return;
+      }
       const session = await sessions.from(req);
       if (!user) {
         session.flash("error", info?.message ?? "No such user, or another password.");
@@ -87,7 +90,7 @@ export function makeSite(sessions: Sessions<SiteData>, users: Users): Express {
   });
   app.post("/cart/:item", async (req, res) => {
     const session = await sessions.from(req);
-    session.data.cart = { ...session.data.cart, [String(req.params["item"])]: 1 };
+    session.data.cart = { ...session.data.cart, [req.params.item]: 1 };
     res.redirect("/");
   });
   app.get("/", loadUser(sessions, users), async (req, res) => {
