@@ -86,7 +86,8 @@ export class SessionOpener<Data extends object> {
       if (isLive) break;
       this.#emitFailedLoad(loaded);
     }
-    if (found?.loaded.status !== "live") found = (await this.#takeOver(info)) ?? found;
+    if (this.#options.takeOver !== undefined && found?.loaded.status !== "live")
+      found = (await this.#takeOver(this.#options.takeOver, info)) ?? found;
     const home = found?.home ?? this.#options.takeOver?.newHome() ?? homes.open(undefined);
     const session = this.#make(new SessionOrigin(home, found, reading, info, cookie.sameSite));
     const fitting = this.#fit(session, onInvalid);
@@ -95,9 +96,9 @@ export class SessionOpener<Data extends object> {
     return session;
   }
 
-  async #takeOver(info: CookieInfo): Promise<FoundSession | undefined> {
-    const { takeOver, services } = this.#options;
-    if (takeOver === undefined || info.cookieHeader === undefined) return undefined;
+  async #takeOver(takeOver: EarlierVisits, info: CookieInfo): Promise<FoundSession | undefined> {
+    const { services } = this.#options;
+    if (info.cookieHeader === undefined) return undefined;
     const found = await takeOver.open(info, new Deadline(services.deadline, services.clock));
     if (found !== undefined && found.loaded.status !== "live") this.#emitFailedLoad(found.loaded);
     return found;

@@ -70,7 +70,8 @@ export class RedisEarlierRecords implements EarlierRecords {
 
   async *scan(pageDeadline: () => Deadline): AsyncGenerator<readonly string[], void, undefined> {
     const pattern = `${escapeGlob(this.#prefix)}*`;
-    for await (const page of this.#connection.scanKeys(pattern, SCAN_COUNT, pageDeadline))
+    const pages = this.#connection.scanKeys(pattern, SCAN_COUNT, pageDeadline, "text", "string");
+    for await (const page of pages)
       yield page.map((key) => key.slice(this.#prefix.length)).filter((id) => this.#isId(id));
   }
 
