@@ -394,6 +394,12 @@ export class SessionRecords {
     return ended;
   }
 
+  /** Ends a session under its key, or the key that it was renewed to. */
+  async endFound(place: SessionKeys, deadline: Deadline): Promise<void> {
+    const found = await this.find(place, deadline);
+    await (found ? this.delete(found, deadline) : this.endKey(place.key, deadline));
+  }
+
   /** Ends the session of a key without a readable record, and its successors. */
   async endKey(key: SessionKey, deadline: Deadline): Promise<void> {
     const at = this.#storedKeyOf(key);

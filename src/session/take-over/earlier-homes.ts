@@ -10,11 +10,12 @@ import { SessionRecords } from "../stored/session-records.ts";
 import { type Throttle, TouchThrottle } from "../stored/touch-throttle.ts";
 import { EarlierCodec } from "./earlier-codec.ts";
 import type { EarlierCookies, EarlierSessions } from "./earlier-sessions.ts";
-import { EarlierKeys, EarlierStore } from "./earlier-store.ts";
+import { EarlierKeys, EarlierStore, type MovedElsewhere } from "./earlier-store.ts";
 
 /** Dependencies of {@link EarlierHomes}. */
 export interface EarlierHomesOptions {
   readonly tombstones: SessionTombstones;
+  readonly moved: MovedElsewhere;
   readonly secretKey: string;
   readonly clock: Clock;
   readonly timeouts: Timeouts;

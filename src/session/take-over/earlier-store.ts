@@ -1,6 +1,7 @@
 import { createHmac } from "node:crypto";
 import type { Clock, Milliseconds } from "../../core/clock.ts";
 import type { Deadline } from "../../core/deadlines.ts";
+import { SessionInterrupted } from "../../core/errors.ts";
 import type { Etag } from "../../core/etag.ts";
 import { hashSessionKey, isSessionKey, type SessionKey } from "../../core/ids.ts";
 import type { CommitResult, CreateResult, SessionStore } from "../../stores/session-store.ts";
@@ -13,6 +14,7 @@ import type { EarlierSessions } from "./earlier-sessions.ts";
 export class EarlierKeys {
   readonly #secretKey: string;
   readonly #ids = new Map<SessionKey, string>();
+  readonly #presented = new Set<string>();
 
   constructor(secretKey: string) {
     this.#secretKey = secretKey;
@@ -23,6 +25,7 @@ export class EarlierKeys {
    * Sojourn begins has the same id for every request.
    */
   keyOf(id: string): SessionKey {
+    this.#presented.add(id);
     const isOwn: boolean = isSessionKey(id);
     if (isOwn) return id;
     const digest = createHmac("sha256", this.#secretKey).update(`sojourn.earlier:${id}`).digest("hex");
@@ -31,9 +34,29 @@ export class EarlierKeys {
     return key;
   }
 
+  /** Ids that the request came with. */
+  get presented(): Iterable<string> {
+    return this.#presented;
+  }
+
   idOf(key: SessionKey): string {
     return this.#ids.get(key) ?? key;
   }
+}
+
+/** Sessions that other processes have moved since this request has read them. */
+export interface MovedElsewhere {
+  /** Returns whether the session of an id was moved. */
+  has(source: EarlierSessions, id: string, deadline: Deadline): Promise<boolean>;
+  /** Ends the session that was made from an id, if there is one. */
+  end(source: EarlierSessions, id: string, deadline: Deadline): Promise<void>;
+}
+
+/** Dependencies of {@link EarlierStore}. */
+export interface EarlierStoreOptions {
+  readonly tombstones: SessionTombstones;
+  readonly clock: Clock;
+  readonly moved: MovedElsewhere;
 }
 
 /** The records of another library as a session store, for one request. */
@@ -44,13 +67,11 @@ export class EarlierStore implements SessionStore {
   readonly #source: EarlierSessions;
   readonly #keys: EarlierKeys;
   readonly #clock: Clock;
+  readonly #moved: MovedElsewhere;
 
-  constructor(
-    source: EarlierSessions,
-    keys: EarlierKeys,
-    { tombstones, clock }: { readonly tombstones: SessionTombstones; readonly clock: Clock },
-  ) {
+  constructor(source: EarlierSessions, keys: EarlierKeys, { tombstones, clock, moved }: EarlierStoreOptions) {
     this.name = source.name;
+    this.#moved = moved;
     this.tombstones = tombstones;
     this.#clock = clock;
     this.#source = source;
@@ -66,6 +87,7 @@ export class EarlierStore implements SessionStore {
     return hasEnded ? undefined : read.text;
   }
 
+  /** @throws {SessionInterrupted} When the request's session was moved: its cookie leads there. */
   async create(
     key: SessionKey,
     record: string,
@@ -73,6 +95,8 @@ export class EarlierStore implements SessionStore {
     deadline: Deadline,
   ): Promise<CreateResult> {
     const { records } = this.#source;
+    for (const presented of this.#keys.presented)
+      if (await this.#moved.has(this.#source, presented, deadline)) throw new SessionInterrupted();
     const id = this.#keys.idOf(key);
     const isCreated = await records.create(id, record, this.#within(record, ttl), deadline);
     return { status: isCreated ? "created" : "exists" };
@@ -99,12 +123,21 @@ export class EarlierStore implements SessionStore {
       : records.commit(id, renewed, etag, life, deadline);
   }
 
-  delete(key: SessionKey, deadline: Deadline): Promise<boolean> {
-    return this.#source.records.delete(this.#keys.idOf(key), deadline);
+  /** A logout ends the session wherever it is by now. A mover that is under way finds no record. */
+  async delete(key: SessionKey, deadline: Deadline): Promise<boolean> {
+    const id = this.#keys.idOf(key);
+    const wasThere = await this.#source.records.delete(id, deadline);
+    if (!wasThere) await this.#moved.end(this.#source, id, deadline);
+    return wasThere;
   }
 
-  deleteIfMatch(key: SessionKey, etag: Etag, deadline: Deadline): Promise<CommitResult> {
-    return this.#source.records.deleteIfMatch(this.#keys.idOf(key), etag, deadline);
+  /** @throws {SessionInterrupted} When the session was moved. */
+  async deleteIfMatch(key: SessionKey, etag: Etag, deadline: Deadline): Promise<CommitResult> {
+    const id = this.#keys.idOf(key);
+    const result = await this.#source.records.deleteIfMatch(id, etag, deadline);
+    if (result.status === "gone" && (await this.#moved.has(this.#source, id, deadline)))
+      throw new SessionInterrupted();
+    return result;
   }
 
   /** Nothing walks the records of one request. */

@@ -54,6 +54,13 @@ export function makeTakeOver(
   const parts = { sources, home, keys, events, clock, idle: timeouts.idle };
   const homes = new EarlierHomes({
     tombstones: store.tombstones,
+    moved: {
+      has: async (source, id, deadline) => (await keys.find(source.name, id, deadline)) !== undefined,
+      end: async (source, id, deadline) => {
+        const taken = await keys.find(source.name, id, deadline);
+        if (taken?.keys !== undefined) await home.records.endFound(taken.keys, deadline);
+      },
+    },
     secretKey: context.secretKey,
     clock,
     timeouts,

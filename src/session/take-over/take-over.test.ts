@@ -161,6 +161,46 @@ describe("sessions that stay in their records", () => {
   });
 });
 
+describe("a session that another process has moved since this one has read it", () => {
+  async function openMoved() {
+    const { records, visit, store, clock, keys } = open({ moves: false });
+    const mover = createSojourn({
+      projectName: "test",
+      secretKey: "a secret of the tests, long enough",
+      clock,
+      sessions: { store: () => store, takeOver: { from: earlierSource(records), moves: true } },
+    }).sessions;
+    const session = await visit();
+    const moved = await mover.open(HEADER);
+    return { session, moved, visit, keys, mover };
+  }
+
+  test("is found by its earlier cookie", async () => {
+    const { moved, visit } = await openMoved();
+    expect(await visit()).toMatchObject({ ref: moved.ref, data: { cart: { tea: 1 } } });
+  });
+
+  test("is ended by a logout here", async () => {
+    const { session, moved, visit, keys } = await openMoved();
+    await session.logout();
+    expect([await moved.isAlive(), await keys(), (await visit()).isNew]).toStrictEqual([false, [], true]);
+  });
+
+  test.each(["save", "login"] as const)("refuses a %s here", async (name) => {
+    const { session, moved, keys } = await openMoved();
+    session.data["late"] = true;
+    await expect(name === "save" ? session.save() : session.login("eve")).rejects.toMatchObject({
+      code: "ERR_SESSION_INTERRUPTED",
+    });
+    expect([await moved.isAlive(), (await keys()).length]).toStrictEqual([true, 1]);
+  });
+
+  test("is not extended here, which fails no request", async () => {
+    const { session } = await openMoved();
+    expect(await session.touch()).toBe(false);
+  });
+});
+
 describe("wrong settings", () => {
   const from = earlierSource(new MemoryEarlierRecords());
   const make = (sessions: object) =>

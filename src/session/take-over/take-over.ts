@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { LRUCache } from "lru-cache";
 import type { UndecodableReason } from "../../codec/index.ts";
 import type { Clock, Milliseconds } from "../../core/clock.ts";
-import type { Deadline } from "../../core/deadlines.ts";
+import { Deadline } from "../../core/deadlines.ts";
 import type { EarlierRecord } from "../../stores/earlier-records.ts";
 import { isNotSent, settled } from "../../stores/partial-failures.ts";
 import { mergeDelta } from "../data/merge.ts";
@@ -62,6 +62,8 @@ export class TakeOver {
   readonly #parts: TakeOverParts;
   readonly #reported = new LRUCache<string, true>({ maxSize: MAX_REPORTED, sizeCalculation: () => 1 });
 
+  readonly #underWay = new Map<string, Promise<TakeOverOutcome>>();
+
   constructor(parts: TakeOverParts) {
     this.#parts = parts;
   }
@@ -79,7 +81,7 @@ export class TakeOver {
     visit: Visit,
     deadline: Deadline,
   ): Promise<FoundSession | undefined> {
-    const outcome = await this.move(source, id, visit, deadline);
+    const outcome = await this.#moveOnce(source, id, visit, deadline);
     if (outcome.status === "moved") {
       const { stored } = outcome;
       return new FoundSession(this.#parts.home, stored.key, { status: "live", stored });
@@ -87,6 +89,28 @@ export class TakeOver {
     if (outcome.status === "present") return this.#load(outcome.taken, deadline);
     if (outcome.status === "unreadable") this.report(source, id, outcome.reason);
     return undefined;
+  }
+
+  /** Lets the requests of this process that come at the same time share one move. */
+  async #moveOnce(
+    source: EarlierSessions,
+    id: string,
+    visit: Visit,
+    deadline: Deadline,
+  ): Promise<TakeOverOutcome> {
+    const name = `${source.name}:${id}`;
+    const others = this.#underWay.get(name);
+    // A failure is that of the first request alone: its deadline may have passed earlier.
+    const shared = await others?.catch(() => undefined);
+    if (shared !== undefined) return shared;
+    const moving = this.move(source, id, visit, deadline);
+    if (this.#underWay.has(name)) return moving;
+    this.#underWay.set(name, moving);
+    try {
+      return await moving;
+    } finally {
+      this.#underWay.delete(name);
+    }
   }
 
   /** Takes one record over. */
@@ -136,11 +160,11 @@ export class TakeOver {
     const adding = keys.add(source.name, id, stored, Math.max(ttl, idle), deadline);
     const first = await adding.catch(async (error: unknown) => {
       // Its key is known to nobody, unless the answer alone was lost.
-      if (isNotSent(error)) await settled(records.discard(stored, deadline));
+      if (isNotSent(error)) await this.#discard(stored, deadline);
       throw error;
     });
     if (first !== undefined) {
-      await settled(records.discard(stored, deadline));
+      await this.#discard(stored, deadline);
       return { status: "present", taken: first };
     }
     await settled(records.recordActivity(stored, visit.userAgent, deadline));
@@ -148,6 +172,15 @@ export class TakeOver {
     if (newest === undefined) return { status: "absent" };
     events.emit("takenOver", { session: events.nameOf(stored.storageKey), from: source.name });
     return { status: "moved", stored: newest };
+  }
+
+  /**
+   * Deletes a session whose key nobody knows. It has the full time: one that stays would be on the
+   * user's list until it expires.
+   */
+  async #discard(stored: StoredSession, { total }: Deadline): Promise<void> {
+    const { home, clock } = this.#parts;
+    await settled(home.records.discard(stored, new Deadline(total, clock)));
   }
 
   /**

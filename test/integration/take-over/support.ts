@@ -37,7 +37,7 @@ export function openSessions(server: RedisServer, options: ShopOptions = {}) {
     secretKey,
     secretKeyFallbacks,
     redis: { default: server.settings },
-    sessions: { cookie: { secure: "auto" }, ...sessions, takeOver: { from, moves } },
+    sessions: { cookie: { secure: "auto" }, deadline: "5s", ...sessions, takeOver: { from, moves } },
   });
   onTestFinished(() => sojourn.close());
   return sojourn.sessions;
