@@ -35,6 +35,14 @@ export const sessionMutants = [
     tests: ["test/integration/take-over/express-session.test.ts"],
   },
   {
+    name: "take-over-leaves-a-moved-session",
+    file: "src/session/take-over/earlier-store.ts",
+    find: "if (!wasThere) await this.#moved.end(this.#source, id, deadline);",
+    replace: "",
+    breaks: "A logout ends a session that another process has just moved.",
+    tests: ["src/session/take-over/take-over.test.ts"],
+  },
+  {
     name: "take-over-trusts-sojourns-members",
     file: "src/session/take-over/earlier-record.ts",
     find: "isOwn || isAuthKey(name) ||",

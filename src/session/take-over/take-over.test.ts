@@ -66,6 +66,33 @@ describe("a session that is taken over while", () => {
   });
 });
 
+describe("requests of one process at the same time", () => {
+  test("share one move", async () => {
+    const { visit, calls, sessions } = open();
+    const visits = await Promise.all(Array.from({ length: 20 }, visit));
+    expect(new Set(visits.map(({ ref }) => ref)).size).toBe(1);
+    expect(calls.filter((name) => name === "create")).toHaveLength(1);
+    visits.forEach(({ data }, number) => (data[`part${number}`] = number));
+    await Promise.all(visits.map((session) => session.save()));
+    const { data } = await sessions.open(visits[0]?.cookieHeader);
+    expect(Object.keys(data).filter((name) => name.startsWith("part"))).toHaveLength(20);
+  });
+
+  test("share no failure", async () => {
+    let failures = 1;
+    const away = (store: SessionStore) =>
+      withMembers(store, {
+        create: (...args: Parameters<SessionStore["create"]>) => {
+          if (failures-- > 0) throw new StoreConnectionError("away", { outcome: "not-sent" });
+          return store.create(...args);
+        },
+      });
+    const { visit } = open({ wrap: away });
+    const visits = await Promise.allSettled([visit(), visit(), visit()]);
+    expect(visits.map(({ status }) => status)).toStrictEqual(["rejected", "fulfilled", "fulfilled"]);
+  });
+});
+
 describe("a failure of the store", () => {
   test("before the new key is remembered: nothing is left, and the next request takes it over", async () => {
     let isFailing = true;

@@ -101,10 +101,9 @@ export class TakeOver {
     const name = `${source.name}:${id}`;
     const others = this.#underWay.get(name);
     // A failure is that of the first request alone: its deadline may have passed earlier.
-    const shared = await others?.catch(() => undefined);
-    if (shared !== undefined) return shared;
+    if (others !== undefined)
+      return (await others.catch(() => undefined)) ?? this.move(source, id, visit, deadline);
     const moving = this.move(source, id, visit, deadline);
-    if (this.#underWay.has(name)) return moving;
     this.#underWay.set(name, moving);
     try {
       return await moving;
