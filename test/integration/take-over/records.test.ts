@@ -150,17 +150,17 @@ describeWithRedis("sessions.takeOverAll()", () => {
 
   test("moves all; their cookies find them, with their remaining life", async ({ server }) => {
     const { client, records, sessions, put } = await open(server);
-    for (let n = 0; n < 300; n++) await put(`id${n}`, { n, passport: { user: "ann" } });
+    for (let n = 0; n < 100; n++) await put(`id${n}`, { n, passport: { user: "ann" } });
     const progress: unknown[] = [];
     const counts = await sessions.takeOverAll({ onProgress: (each) => progress.push(each) });
-    expect(counts).toStrictEqual({ moved: 300, present: 0, expired: 0, unreadable: 0 });
+    expect(counts).toStrictEqual({ moved: 100, present: 0, expired: 0, unreadable: 0 });
     expect(progress.at(-1)).toStrictEqual(counts);
     expect(await records()).toStrictEqual([]);
     const [key = ""] = await client.keys("shop:session:*");
     expect(await client.ttl(key)).toSatisfy((ttl: number) => 400 < ttl && ttl <= 500);
-    const session = await sessions.open(headerOf("id299"));
-    expect(session).toMatchObject({ userId: "ann", data: { n: 299 } });
-    expect(await sessions.revokeUser("ann")).toBe(300);
+    const session = await sessions.open(headerOf("id99"));
+    expect(session).toMatchObject({ userId: "ann", data: { n: 99 } });
+    expect(await sessions.revokeUser("ann")).toBe(100);
   });
 
   test("a dry run writes nothing; unreadable records stay; another run goes on", async ({ server }) => {
