@@ -98,13 +98,21 @@ export type { SessionPolicy } from "./session/policy.ts";
 export type { Session } from "./session/session.ts";
 export type { RejectionReason, SessionEvent, SessionEvents } from "./session/session-events.ts";
 export type { JsonData, JsonObject } from "./session/data/json-data.ts";
-export type { SessionCookieSettings, SessionSettings, UntypedData } from "./session/session-settings.ts";
+export type {
+  SessionCookieSettings,
+  SessionSettings,
+  TakeOverSettings,
+  UntypedData,
+} from "./session/session-settings.ts";
+export type { EarlierSessionsFactory } from "./session/take-over/earlier-sessions.ts";
+export type { TakeOverCounts } from "./session/take-over/take-over-all.ts";
 export type {
   CookiesForOptions,
   RevokeOptions,
   RevokeProgress,
   RevokeUserOptions,
   Sessions,
+  TakeOverAllOptions,
   UserPageOptions,
   UserSessionPage,
   WatchOptions,

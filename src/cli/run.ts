@@ -1,9 +1,15 @@
 import { isSojournError } from "../core/errors.ts";
-import { migratePickles, USAGE } from "./commands/migrate-pickles.ts";
+import { migratePickles, USAGE as MIGRATE_PICKLES_USAGE } from "./commands/migrate-pickles.ts";
+import { takeOver, TAKE_OVER_USAGE } from "./commands/take-over.ts";
 import { type Terminal, UsageError } from "./terminal.ts";
 
 const COMMANDS: ReadonlyMap<string, (args: readonly string[], terminal: Terminal) => Promise<number>> =
-  new Map([["migrate-pickles", migratePickles]]);
+  new Map([
+    ["migrate-pickles", migratePickles],
+    ["take-over", takeOver],
+  ]);
+
+const USAGE = `${MIGRATE_PICKLES_USAGE}\n\n${TAKE_OVER_USAGE}`;
 
 /**
  * Runs a command line.

@@ -203,6 +203,7 @@ export class RedisConnection {
    * @param count Number of keys that a node examines for one page.
    * @param pageDeadline Makes the deadline of each page.
    * @param form Whether the keys are read as texts or as bytes.
+   * @param type Type of the keys, as for SCAN … TYPE. @defaultValue any
    * @throws As {@link command} does; also when a node leaves the cluster meanwhile.
    */
   async *scanKeys<Form extends ReplyForm = "text">(
@@ -210,6 +211,7 @@ export class RedisConnection {
     count: number,
     pageDeadline: () => Deadline,
     form?: Form,
+    type?: "string",
   ): AsyncGenerator<readonly ScannedKey<Form>[], void, undefined> {
     let masters: readonly string[] | undefined;
     for (let at = 0; masters === undefined || at < masters.length; at++) {
@@ -218,7 +220,8 @@ export class RedisConnection {
         return link.masterNamed(masters[at] ?? "");
       };
       const read = async (cursor: string): Promise<Page<Form>> => {
-        const args = ["SCAN", cursor, "MATCH", pattern, "COUNT", String(count)];
+        const args = ["SCAN", cursor, "MATCH", pattern, "COUNT", String(count)] as [string, ...string[]];
+        if (type !== undefined) args.push("TYPE", type);
         const pageForm = form ?? ("text" as const);
         const reply = await this.#issue(new Request(args, pageDeadline(), { form: pageForm, chooseNode }));
         const [next, keys] = reply as [RedisArgument, ScannedKey<Form>[]];

@@ -66,6 +66,14 @@ export interface SessionEvents {
   readonly rejected: { readonly reason: RejectionReason } & Partial<SessionEvent>;
   /** A record could not be read. It is left unchanged; the visitor is anonymous. */
   readonly undecodable: { readonly reason: UndecodableReason };
+  /** A session of another library was taken over; `from` is the library. See `sessions.takeOver`. */
+  readonly takenOver: SessionEvent & { readonly from: string };
+  /**
+   * A cookie or a record of another library gives no session: its signature is wrong
+   * (`"bad-signature"`), or the record is not a JSON object or exceeds `sessions.maxBytes`. It is
+   * left unchanged, and each is reported once by a process.
+   */
+  readonly notTakenOver: { readonly from: string; readonly reason: UndecodableReason };
   /**
    * Data was changed after the response had ended, and was not saved. The name is missing if the
    * session was not stored.
@@ -95,6 +103,8 @@ const NAMES = Object.keys({
   conflict: true,
   rejected: true,
   undecodable: true,
+  takenOver: true,
+  notTakenOver: true,
   lateChange: true,
   touchFailed: true,
   watchFailed: true,

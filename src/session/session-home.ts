@@ -1,6 +1,7 @@
 import type { SessionKey } from "../core/ids.ts";
 import type { StoredSession } from "./stored/record-writer.ts";
 import type { SessionRecords } from "./stored/session-records.ts";
+import type { EarlierCookies } from "./take-over/earlier-sessions.ts";
 import type { Throttle } from "./stored/touch-throttle.ts";
 
 /** Home of a request's session between requests: a store, or the cookie itself. */
@@ -11,6 +12,8 @@ export interface SessionHome {
    * The cookie carries the record: each write has to send it, and no other request can change it.
    */
   readonly isCookie: boolean;
+  /** Cookies of the home, if it has other ones than `sessions.cookie`: those of another library. */
+  readonly cookies?: EarlierCookies;
   /** Returns the key of the session in {@link records} for its cookie's value. */
   keyOf(cookieValue: string): SessionKey;
   /** Returns the cookie's value for a session. A secret. */

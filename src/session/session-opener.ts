@@ -8,6 +8,7 @@ import type { LoadResult } from "./stored/session-records.ts";
 import type { SessionHomes } from "./session-home.ts";
 import { type CookieInfo, FoundSession, SessionOrigin } from "./session-origin.ts";
 import type { SessionServices } from "./session-services.ts";
+import type { EarlierVisits } from "./take-over/earlier-visits.ts";
 import { SessionState } from "./session-state.ts";
 import { Session } from "./session.ts";
 
@@ -20,6 +21,8 @@ export interface SessionOpenerOptions {
   readonly homes: SessionHomes;
   readonly cookie: CookieAttributes;
   readonly plainHttp: PlainHttp;
+  /** Sessions of other libraries; `undefined`: none. */
+  readonly takeOver: EarlierVisits | undefined;
   readonly dataSchema: DataSchema;
 }
 
@@ -83,12 +86,22 @@ export class SessionOpener<Data extends object> {
       if (isLive) break;
       this.#emitFailedLoad(loaded);
     }
-    const home = found?.home ?? homes.open(undefined);
+    if (this.#options.takeOver !== undefined && found?.loaded.status !== "live")
+      found = (await this.#takeOver(this.#options.takeOver, info)) ?? found;
+    const home = found?.home ?? this.#options.takeOver?.newHome() ?? homes.open(undefined);
     const session = this.#make(new SessionOrigin(home, found, reading, info, cookie.sameSite));
     const fitting = this.#fit(session, onInvalid);
     if (fitting !== undefined) await fitting;
     if (areHeadersSent) session.noteHeadersSent();
     return session;
+  }
+
+  async #takeOver(takeOver: EarlierVisits, info: CookieInfo): Promise<FoundSession | undefined> {
+    const { services } = this.#options;
+    if (info.cookieHeader === undefined) return undefined;
+    const found = await takeOver.open(info, new Deadline(services.deadline, services.clock));
+    if (found !== undefined && found.loaded.status !== "live") this.#emitFailedLoad(found.loaded);
+    return found;
   }
 
   #readCookie(header: string | undefined): CookieReading {

@@ -3,6 +3,7 @@ import type { CookieReading } from "./http/cookie.ts";
 import type { SameSite } from "./http/cross-site.ts";
 import type { RequestInfo } from "./http/request-contract.ts";
 import type { SessionHome } from "./session-home.ts";
+import type { EarlierCookies } from "./take-over/earlier-sessions.ts";
 import type { StoredSession } from "./stored/record-writer.ts";
 import type { LoadResult } from "./stored/session-records.ts";
 
@@ -11,11 +12,14 @@ export class FoundSession {
   readonly home: SessionHome;
   readonly key: SessionKey;
   readonly loaded: LoadResult;
+  /** The request has not the session's own cookie, but one of another library. */
+  readonly earlier: EarlierCookies | undefined;
 
-  constructor(home: SessionHome, key: SessionKey, loaded: LoadResult) {
+  constructor(home: SessionHome, key: SessionKey, loaded: LoadResult, earlier?: EarlierCookies) {
     this.home = home;
     this.key = key;
     this.loaded = loaded;
+    this.earlier = earlier;
   }
 }
 
@@ -38,10 +42,15 @@ export class SessionOrigin {
   readonly presentedKeys: readonly SessionKey[];
   /** The stored session, if one was found and can be read. */
   readonly stored: StoredSession | undefined;
-  /** The presented key was renewed, and the session found under its new key. */
+  /**
+   * The browser has not the key yet: the presented key was renewed, and the session found under its
+   * new key, or the session was taken over from another library.
+   */
   readonly isRenewed: boolean;
   /** The session of the presented key was just ended or given a new key. */
   readonly hasDeparted: boolean;
+  /** Cookies of the library whose session this request has found. */
+  readonly earlier: EarlierCookies | undefined;
   readonly #info: CookieInfo;
   readonly #sameSite: SameSite;
 
@@ -55,11 +64,12 @@ export class SessionOrigin {
   ) {
     const stored = found?.loaded.status === "live" ? found.loaded.stored : undefined;
     this.home = home;
-    this.hasCookie = isPresent;
+    this.earlier = found?.earlier;
+    this.hasCookie = isPresent || this.earlier !== undefined || found?.home.cookies !== undefined;
     this.hasDuplicates = rejection === "duplicate";
     this.presentedKeys = found === undefined ? NO_KEYS : presentedKeys(found, values);
     this.stored = stored;
-    this.isRenewed = stored !== undefined && stored.key !== found?.key;
+    this.isRenewed = stored !== undefined && (stored.key !== found?.key || this.earlier !== undefined);
     this.hasDeparted = found?.loaded.status === "moved";
     this.#info = info;
     this.#sameSite = sameSite;
@@ -76,8 +86,11 @@ export class SessionOrigin {
 }
 
 /** Returns the keys of all cookies, the session's own first. */
-function presentedKeys({ home, key }: FoundSession, values: readonly string[]): readonly SessionKey[] {
-  if (values.length === 1) return [key];
+function presentedKeys(
+  { home, key, earlier }: FoundSession,
+  values: readonly string[],
+): readonly SessionKey[] {
+  if (earlier === undefined ? values.length === 1 : values.length === 0) return [key];
   const others = values.map((value) => home.keyOf(value)).filter((each) => each !== key);
   return [key, ...new Set(others)];
 }

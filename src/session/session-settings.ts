@@ -11,6 +11,7 @@ import { type CookieAttributes, MAX_MAX_AGE } from "./http/cookie.ts";
 import { type DataSchema, type Migration, ON_INVALID, type OnInvalid } from "./data/data-schema.ts";
 import type { OnInsecure } from "./http/plain-http.ts";
 import type { Timeouts } from "./record/timeouts.ts";
+import type { EarlierSessionsFactory } from "./take-over/earlier-sessions.ts";
 import { timeZoneSchema } from "../core/time-zone.ts";
 
 /** Settings of the session cookie, with Django's names (`SESSION_COOKIE_*`). */
@@ -111,6 +112,11 @@ export interface SessionSettings<Data extends object = UntypedData> {
    * change logs all users out. @defaultValue `false`
    */
   readonly encrypt?: boolean;
+  /**
+   * Takes over the sessions of another library, so that no visitor is logged out. It needs a store
+   * that shares tombstones between processes. @defaultValue none
+   */
+  readonly takeOver?: TakeOverSettings;
   /** Maximum sessions per user; the oldest are ended. At least 1. @defaultValue no limit */
   readonly maxPerUser?: number;
   /**
@@ -147,6 +153,24 @@ export interface SessionSettings<Data extends object = UntypedData> {
   readonly timeZone?: string | undefined;
 }
 
+/** Sessions of another library that are taken over. */
+export interface TakeOverSettings {
+  /**
+   * Sessions of the library that the application had before: `expressSessionSource()`,
+   * `fastifySessionSource()`, `koaSessionSource()`, or several. Of several, new sessions go to the
+   * first while nothing is moved.
+   */
+  readonly from: EarlierSessionsFactory | readonly EarlierSessionsFactory[];
+  /**
+   * Whether each session becomes one of Sojourn's at its next request. Otherwise sessions stay in
+   * the earlier library's records, with its cookie, and only those that others have moved are found
+   * here: for a time in which servers with the earlier library run as well.
+   *
+   * @defaultValue `false`
+   */
+  readonly moves?: boolean;
+}
+
 /** {@link SessionSettings}, checked and complete. */
 export interface ResolvedSessionSettings {
   readonly store: SessionStoreFactory | CookieSessionStore;
@@ -161,7 +185,14 @@ export interface ResolvedSessionSettings {
   readonly hashKeys: boolean;
   readonly encrypt: boolean;
   readonly maxPerUser: number | undefined;
+  readonly takeOver: ResolvedTakeOver | undefined;
   readonly dataSchema: DataSchema;
+}
+
+/** {@link TakeOverSettings}, checked and complete. */
+export interface ResolvedTakeOver {
+  readonly from: readonly EarlierSessionsFactory[];
+  readonly moves: boolean;
 }
 
 const DAY = 86_400_000;
@@ -190,6 +221,18 @@ const cookieSchema = settingsObject({
   partitioned: v.optional(v.boolean("true or false"), false),
   priority: v.optional(v.picklist(["low", "medium", "high"], '"low", "medium" or "high"')),
   previous: v.optional(v.array(v.strictObject(scopeEntries), "an array of { path, domain }"), []),
+});
+
+const SOURCE = "a source such as expressSessionSource()";
+
+const sourceSchema = v.custom<EarlierSessionsFactory>((input) => typeof input === "function", SOURCE);
+
+const takeOverSchema = settingsObject({
+  from: v.union(
+    [sourceSchema, v.pipe(v.array(sourceSchema, SOURCE), v.minLength(1, SOURCE))],
+    `${SOURCE}, or several`,
+  ),
+  moves: v.optional(v.boolean("true or false"), false),
 });
 
 const atLeastOne = v.pipe(
@@ -229,6 +272,7 @@ const sessionSchema = settingsObject({
   hashKeys: v.optional(v.boolean("true or false"), false),
   encrypt: v.optional(v.boolean("true or false"), false),
   maxPerUser: v.optional(atLeastOne),
+  takeOver: v.optional(takeOverSchema),
   schema: v.optional(
     v.custom<StandardSchemaV1<unknown, object>>(
       isStandardSchema,
@@ -291,6 +335,7 @@ export function resolveSessionSettings(
     hashKeys: parsed.hashKeys,
     encrypt: parsed.encrypt,
     maxPerUser: parsed.maxPerUser,
+    takeOver: parsed.takeOver && { ...parsed.takeOver, from: [parsed.takeOver.from].flat() },
     dataSchema: {
       schema: parsed.schema,
       onInvalid: parsed.onInvalid,

@@ -27,6 +27,7 @@ import { SessionFinisher } from "./session-finisher.ts";
 import type { UntypedData } from "./session-settings.ts";
 import type { SessionState } from "./session-state.ts";
 import { SessionWriter } from "./session-writer.ts";
+import type { EarlierCookies } from "./take-over/earlier-sessions.ts";
 import { refOf } from "./users/user-sessions.ts";
 
 // Django's names (`SessionBase.TEST_COOKIE_NAME` and `TEST_COOKIE_VALUE`).
@@ -140,8 +141,8 @@ export class Session<Data extends object = UntypedData> {
    * while it is not stored. It is a secret: its holder is treated as the visitor.
    */
   get cookieHeader(): string | undefined {
-    const value = this.#state.cookieValue;
-    return value && `${this.#state.services.cookieName}=${value}`;
+    const { cookieValue: value, home, services } = this.#state;
+    return value && (home.cookies?.headerOf(value) ?? `${services.cookieName}=${value}`);
   }
 
   /**
@@ -374,6 +375,16 @@ export class Session<Data extends object = UntypedData> {
   /** @internal Key under which the session is stored. A secret. */
   get storedAt(): SessionKey | undefined {
     return this.#state.stored?.storageKey;
+  }
+
+  /** @internal Cookies of another library, by one of which the session was found. */
+  get earlierCookies(): EarlierCookies | undefined {
+    return this.#state.origin.earlier;
+  }
+
+  /** @internal Cookies of another library, in whose records the session is. */
+  get homeCookies(): EarlierCookies | undefined {
+    return this.#state.home.cookies;
   }
 
   /** @internal */

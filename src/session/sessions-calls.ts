@@ -33,6 +33,11 @@ export const REVOKE_ALL_OPTIONS: KnownOptions = optionsOf(
   ["onProgress"],
   "{ onProgress }",
 );
+export const TAKE_OVER_OPTIONS: KnownOptions = optionsOf(
+  "sessions.takeOverAll()",
+  ["dryRun", "onProgress"],
+  "{ dryRun: true }",
+);
 export const CLEAR_OPTIONS: KnownOptions = optionsOf(
   "sessions.clearExpired()",
   ["onProgress"],

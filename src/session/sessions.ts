@@ -44,8 +44,11 @@ import {
   REVOKE_ALL_OPTIONS,
   refToExcept,
   REVOKE_USER_OPTIONS,
+  TAKE_OVER_OPTIONS,
   WATCH_OPTIONS,
 } from "./sessions-calls.ts";
+import { endEarlier } from "./take-over/end-earlier.ts";
+import { takeOverAll, type TakeOverCounts } from "./take-over/take-over-all.ts";
 import { UserCursors } from "./users/user-cursors.ts";
 import {
   type ListedStateOf,
@@ -65,6 +68,9 @@ const IN_COOKIES =
 
 const NO_ENDS_IN_COOKIES =
   "the cookies carry the records, so no process can end a session that another one has opened. Take a store for them.";
+
+const NO_TAKE_OVER = "expected { from } with a source such as expressSessionSource(), got none.";
+const NO_MOVES = "expected true: without it, sessions stay in the earlier library's records.";
 
 /** Options of {@link Sessions.from}. */
 interface FromOptions {
@@ -87,6 +93,12 @@ export interface CookiesForOptions {
 export interface RevokeProgress {
   /** Sessions ended so far. */
   readonly ended: number;
+}
+
+/** Options of {@link Sessions.takeOverAll}. */
+export interface TakeOverAllOptions {
+  readonly dryRun?: boolean | undefined;
+  readonly onProgress?: ((counts: TakeOverCounts) => void) | undefined;
 }
 
 /** Options of {@link Sessions.revokeAll}. */
@@ -304,8 +316,8 @@ export class Sessions<Data extends object = UntypedData> {
    *
    * @param options.except A session to keep, or its `ref`.
    * @param options.scan Also scans the whole store for sessions that are on no list: made by Django
-   *   and not yet seen by Node, or dropped from the list by Redis. The time grows with the number
-   *   of all sessions.
+   *   and not yet seen by Node, dropped from the list by Redis, or not yet taken over from another
+   *   library. The time grows with the number of all sessions.
    * @param options.onProgress Called after each step.
    * @returns The number of ended sessions.
    * @throws {StoreConnectionError} With the outcome `unknown` when a step has failed and some may
@@ -318,14 +330,16 @@ export class Sessions<Data extends object = UntypedData> {
     const exceptRef = refToExcept(except);
     const users = this.#requireUsers();
     return this.#revokeInSteps(id, onProgress, async (steps) => {
+      const { takeOver } = this.#parts;
+      if (scan && takeOver) await endEarlier(takeOver, { userId: id, exceptRef }, steps);
       await users.revokeAll(id, exceptRef, steps);
       if (scan) await this.#walks.endThoseOf(id, exceptRef, steps);
     });
   }
 
   /**
-   * Ends all sessions of all users, anonymous ones included, on any store except the one whose
-   * cookies carry the records. Every session whose creation had begun before the call is dead once
+   * Ends all sessions of all users, anonymous ones and those of `sessions.takeOver` included, on any
+   * store except the one whose cookies carry the records. Every session whose creation had begun before the call is dead once
    * it returns, as long as all processes have the same `sessions.deadline` and their clocks are
    * less than a minute apart. A session that begins while it runs may be ended too.
    *
@@ -344,9 +358,11 @@ export class Sessions<Data extends object = UntypedData> {
     checkOptions(options, REVOKE_ALL_OPTIONS);
     const { onProgress } = options;
     if (this.#parts.areInCookies) throw new ImproperlyConfigured("sessions.store", IN_COOKIES);
-    return this.#revokeInSteps(undefined, onProgress, (steps) =>
-      this.#walks.endAll(this.#parts.services.deadline, steps),
-    );
+    const { takeOver, services } = this.#parts;
+    return this.#revokeInSteps(undefined, onProgress, async (steps) => {
+      if (takeOver) await endEarlier(takeOver, { userId: undefined, exceptRef: undefined }, steps);
+      await this.#walks.endAll(services.deadline, steps);
+    });
   }
 
   /**
@@ -362,6 +378,28 @@ export class Sessions<Data extends object = UntypedData> {
     checkOptions(options, CLEAR_OPTIONS);
     const { onProgress } = options;
     return this.#parts.store.clearExpired(() => this.#deadline(), onProgress);
+  }
+
+  /**
+   * Takes over all sessions of the earlier libraries in `sessions.takeOver`, in short steps, each
+   * with its own deadline. A request finds its session by the earlier cookie, as before. After a
+   * failure or an interruption, another call goes on.
+   *
+   * @param options.dryRun Only counts; nothing is written. @defaultValue `false`
+   * @param options.onProgress Called after each page of about 1000 keys.
+   * @throws {ImproperlyConfigured} Without `sessions.takeOver`, or while it moves nothing.
+   */
+  async takeOverAll(options: TakeOverAllOptions = {}): Promise<TakeOverCounts> {
+    checkOptions(options, TAKE_OVER_OPTIONS);
+    const { dryRun = false, onProgress } = options;
+    if (typeof dryRun !== "boolean") {
+      const got = describeGiven(dryRun);
+      throw new SessionUsageError(`sessions.takeOverAll() expected dryRun as a boolean, got ${got}.`);
+    }
+    const { takeOver } = this.#parts;
+    if (takeOver === undefined) throw new ImproperlyConfigured("sessions.takeOver", NO_TAKE_OVER);
+    if (!takeOver.moves && !dryRun) throw new ImproperlyConfigured("sessions.takeOver.moves", NO_MOVES);
+    return takeOverAll(takeOver, { isDry: dryRun, pageDeadline: () => this.#deadline(), onProgress });
   }
 
   /** Resolves when the store answers. */

@@ -29,6 +29,8 @@ import {
 } from "./stored/make-session-records.ts";
 import type { SessionRecords } from "./stored/session-records.ts";
 import { StoreHome } from "./stored/store-home.ts";
+import { EarlierVisits } from "./take-over/earlier-visits.ts";
+import { makeTakeOver, type OpenTakeOver } from "./take-over/make-take-over.ts";
 import { TouchThrottle } from "./stored/touch-throttle.ts";
 import type { UserSessions } from "./users/user-sessions.ts";
 
@@ -52,6 +54,8 @@ export interface SessionsParts<Data extends object> extends ScopeParts<Data> {
   readonly users: UserSessions | undefined;
   readonly services: SessionServices;
   readonly policy: SessionPolicy;
+  /** Sessions of other libraries; `undefined`: none. */
+  readonly takeOver: OpenTakeOver | undefined;
 }
 
 /** Makes the parts of `Sessions`. @throws {ImproperlyConfigured} For a wrong setting. */
@@ -87,10 +91,18 @@ export function wireSessions<Data extends object>(
   const throttle = new TouchThrottle(touchEvery ?? SEEN_EVERY, timeouts, clock);
   const homes = areInCookies ? new CookieHomes(resolved, context) : new StoreHome(records, throttle);
   const plainHttp = new PlainHttp({ secure: cookie.secure, onInsecure });
-  const opener = new SessionOpener<Data>({ services, homes, cookie, plainHttp, dataSchema });
+  const takeOver = makeTakeOver(resolved, { ...context, store, home: homes, events });
+  const opener = new SessionOpener<Data>({
+    services,
+    homes,
+    cookie,
+    plainHttp,
+    takeOver: takeOver && new EarlierVisits(takeOver),
+    dataSchema,
+  });
   const cookies = new CookieWriter(cookie, plainHttp, services);
   if (resolved.store instanceof CookieSessionStore) warnOfLostUpdates(resolved.store);
-  return { store, records, areInCookies, users, services, policy, opener, cookies, events };
+  return { store, records, areInCookies, users, services, policy, opener, cookies, events, takeOver };
 }
 
 function openStore(resolved: ResolvedSessionSettings, context: SessionsContext): SessionStore {

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { createSojourn, ImproperlyConfigured } from "sojourn";
+import { expressSessionSource } from "sojourn/integrations/express-session";
 import { memoryCacheStore, memorySessionStore } from "sojourn/stores/memory";
 import { redisSessionStore } from "sojourn/stores/redis";
 import { describe, expect, test } from "vitest";
@@ -40,6 +41,7 @@ const client = {
 // One for all: a store is a function, and two that do the same are not equal.
 const store = memorySessionStore();
 const cacheStore = memoryCacheStore();
+const source = expressSessionSource({ secret: "a secret of the tests" });
 
 const GROUPS: readonly Group[] = [
   {
@@ -48,6 +50,10 @@ const GROUPS: readonly Group[] = [
       createSojourn({ projectName: "p", secretKey: "a secret of the tests, long enough", ...settings }),
   },
   { path: "sessions.", resolve: (settings) => resolveSessionSettings({ store, ...settings }) },
+  {
+    path: "sessions.takeOver.",
+    resolve: (takeOver) => resolveSessionSettings({ store, takeOver: { from: source, ...takeOver } }),
+  },
   { path: "sessions.cookie.", resolve: (cookie) => resolveSessionSettings({ store, cookie }) },
   {
     path: "caches.NAME.",

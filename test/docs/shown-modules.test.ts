@@ -7,6 +7,7 @@ import { codeBlocks } from "./markdown.ts";
 const FOLDERS = [
   "test/browser/guides",
   "test/integration/guides/development-and-tests",
+  "test/integration/guides/passport",
   "test/integration/guides/socket-io",
   "test/integration/guides/websockets",
 ];

@@ -8,6 +8,22 @@ const TESTS = [
 /** @type {readonly import("./mutant.mjs").Mutant[]} */
 export const integrationMutants = [
   {
+    name: "take-over-accepts-any-signature",
+    file: "src/integrations/express-session/express-session-source.ts",
+    find: 'unsign: (value) => (value.startsWith("s:") ? unsign(value.slice(2), secrets) : undefined),',
+    replace: 'unsign: (value) => value.slice(2, value.lastIndexOf(".")),',
+    breaks: "A tampered cookie of express-session gives no session.",
+    tests: ["test/integration/take-over/records.test.ts"],
+  },
+  {
+    name: "take-over-heeds-no-stated-end",
+    file: "src/integrations/koa-session/koa-session-source.ts",
+    find: 'endOf: ({ _expire }) => (typeof _expire === "number" ? _expire : undefined),',
+    replace: "endOf: () => undefined,",
+    breaks: "A session of koa-session that has expired gives no session.",
+    tests: ["test/integration/take-over/frameworks.test.ts"],
+  },
+  {
     name: "express-session-brings-back-what-has-ended",
     file: "src/integrations/express-session/connect-redis-records.ts",
     find: "elseif ARGV[1] ~= '' then",

@@ -12,10 +12,12 @@ describeApplications("one library", {
     "better-auth": { packages: [], versions: ["better-auth@1.7.25"], compilerOptions: FOREIGN_TYPES },
     "express-rate-limit": { packages: ["express", "@types/express", "express-rate-limit"] },
     "fastify-rate-limit": { packages: ["fastify", "@fastify/rate-limit"] },
+    "fastify-session": { packages: ["fastify", "@fastify/cookie", "@fastify/session"] },
     "graphql-response-cache": { packages: ["@envelop/core", "@envelop/response-cache", "graphql"] },
     ioredis: { packages: ["ioredis"] },
     iovalkey: { packages: ["iovalkey"] },
     keyv: { packages: ["keyv", "cache-manager"] },
+    "koa-session": { packages: ["koa", "@types/koa", "koa-session"], compilerOptions: FOREIGN_TYPES },
     "nestjs-throttler": {
       packages: ["@nestjs/common", "@nestjs/core", "@nestjs/throttler", "reflect-metadata", "rxjs"],
       compilerOptions: { experimentalDecorators: true },
@@ -27,6 +29,7 @@ describeApplications("one library", {
   tried: ["keyv"],
   foreign: [
     "@fastify/rate-limit",
+    "@fastify/session",
     "@nestjs/core",
     "@nestjs/throttler",
     "@envelop/response-cache",
@@ -38,6 +41,7 @@ describeApplications("one library", {
     "ioredis",
     "iovalkey",
     "keyv",
+    "koa-session",
     "rate-limiter-flexible",
     "unstorage",
   ],

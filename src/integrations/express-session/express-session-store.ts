@@ -35,7 +35,7 @@ const DAY = 86_400_000;
 
 /**
  * Makes a session store on a cache: for this package's `session()`, which compares and sets, and for
- * express-session and @fastify/session, which overwrite.
+ * express-session, which overwrites.
  *
  * @example
  * ```ts
@@ -53,11 +53,20 @@ export function expressSessionStore(
   cache: Cache,
   options: ExpressSessionStoreOptions = {},
 ): ExpressSessionStore {
+  return openExpressSessionStore(cache, options, "expressSessionStore");
+}
+
+/** {@link expressSessionStore}. @param call Name of the called function, for messages. */
+export function openExpressSessionStore(
+  cache: Cache,
+  options: ExpressSessionStoreOptions,
+  call: string,
+): ExpressSessionStore {
   if (typeof cache !== "object" || cache === null || !("records" in cache))
     throw new CacheUsageError(
-      `expressSessionStore() expected a cache, such as caches.default, got ${describeKind(cache)}.`,
+      `${call}() expected a cache, such as caches.default, got ${describeKind(cache)}.`,
     );
-  parseSettings(optionsSchema, options, "expressSessionStore");
+  parseSettings(optionsSchema, options, call);
   return new ExpressSessionStore(cache, options);
 }
 

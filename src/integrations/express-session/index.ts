@@ -1,5 +1,6 @@
 import { Cookie } from "./cookie.ts";
 import { expressSession } from "./express-session.ts";
+import { expressSessionSource } from "./express-session-source.ts";
 import { ExpressSessionStore, expressSessionStore } from "./express-session-store.ts";
 import { MemoryStore } from "./memory-store.ts";
 import { Session } from "./session.ts";
@@ -16,6 +17,7 @@ export interface ExpressSession {
   readonly ExpressSessionStore: typeof ExpressSessionStore;
   readonly expressSession: typeof expressSession;
   readonly expressSessionStore: typeof expressSessionStore;
+  readonly expressSessionSource: typeof expressSessionSource;
   /** Itself, for what `import` becomes with a compiler to CommonJS. */
   readonly default: ExpressSession;
 }
@@ -28,6 +30,7 @@ const members = {
   ExpressSessionStore,
   expressSession,
   expressSessionStore,
+  expressSessionSource,
 };
 
 const session: ExpressSession = Object.assign(expressSession, members, {
@@ -36,7 +39,9 @@ const session: ExpressSession = Object.assign(expressSession, members, {
 
 export default session;
 export { session as "module.exports", expressSession, Cookie, MemoryStore, Session, Store };
-export { ExpressSessionStore, expressSessionStore };
+export { ExpressSessionStore, expressSessionStore, expressSessionSource };
+export type { ExpressSessionSourceOptions } from "./express-session-source.ts";
+export type { SessionSerializer, SessionSourceOptions, SourceCookieOptions } from "../session-source.ts";
 export type { ExpressSessionStoreOptions } from "./express-session-store.ts";
 export type { CookieOptions } from "./cookie.ts";
 export type {

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { parseCookie } from "cookie";
-import { unsign } from "./cookie-signature.ts";
+import { unsign } from "../cookie-signature.ts";
 import type { SessionRequest } from "./types.ts";
 
 /** Returns a new id: 24 random bytes in base64url, as express-session makes them. */

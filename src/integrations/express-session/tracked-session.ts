@@ -6,7 +6,7 @@ import type { ResponseHook } from "../../adapters/node/response-hooks.ts";
 import type { HeaderEdits, ResponseStart, SessionScope } from "../../session/http/request-contract.ts";
 import { bounded } from "./bounded.ts";
 import type { Cookie } from "./cookie.ts";
-import { sign } from "./cookie-signature.ts";
+import { sign } from "../cookie-signature.ts";
 import { mergeRecords } from "./merge-records.ts";
 import { type RecordData, type SessionRecords, type StoredRecord, toRecordData } from "./session-records.ts";
 import { createSession, Store } from "./store.ts";

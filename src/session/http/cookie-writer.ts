@@ -29,17 +29,20 @@ export class CookieWriter {
 
   /** Returns the cookies that a response sets for its session. */
   cookiesFor(session: Session<object>, info: RequestInfo): readonly SetCookie[] {
-    const { cookieChange, cookieValue, record, hasDuplicateCookies } = session;
+    const { cookieChange, cookieValue, record, hasDuplicateCookies, homeCookies } = session;
     const isSecure = info.isSecure();
+    if (cookieChange === "clear" && homeCookies !== undefined) return homeCookies.clear(isSecure);
     // A request that is logged out may have sent an old cookie only.
     const others =
       hasDuplicateCookies || cookieChange === "clear" ? clearPreviousCookies(this.#cookie, isSecure) : [];
-    if (cookieChange === "clear") return [...others, clearCookie(this.#cookie, isSecure)];
+    const earlier = session.earlierCookies?.clear(isSecure) ?? [];
+    if (cookieChange === "clear") return [...others, ...earlier, clearCookie(this.#cookie, isSecure)];
     if (cookieChange !== "set" || cookieValue === undefined) return [];
     this.#plainHttp.warnOfCookie(info);
     const { clock, timeouts } = this.#services;
     const now = clock.now();
     const maxAge = endsWithBrowser(record, timeouts) ? undefined : timeToLive(record, timeouts, now);
-    return [...others, setCookie(this.#cookie, cookieValue, { maxAge, now, isSecure })];
+    if (homeCookies !== undefined) return homeCookies.set(cookieValue, { maxAge, now, isSecure });
+    return [...others, ...earlier, setCookie(this.#cookie, cookieValue, { maxAge, now, isSecure })];
   }
 }

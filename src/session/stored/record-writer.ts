@@ -66,6 +66,7 @@ export class RecordWriter {
   /**
    * Stores a record under a new key.
    *
+   * @param ttl Time to live from now. @defaultValue that of a session that begins
    * @returns `undefined` when the session's own expiry has already passed.
    * @throws {SessionInterrupted} When its user was revoked meanwhile.
    */
@@ -73,13 +74,14 @@ export class RecordWriter {
     record: SessionRecord,
     creation: Creation,
     deadline: Deadline,
+    ttl?: Milliseconds,
   ): Promise<StoredSession | undefined> {
     if (this.#serializer.timeToLive(record) <= 0) return undefined;
     for (;;) {
       const key = newSessionKey();
       const place = { key, storageKey: this.#storedKeyOf(key) };
       const listing = this.#listingOf(place, record, creation.userAgent);
-      const write = () => this.#write(place, record, deadline);
+      const write = () => this.#write(place, record, deadline, ttl);
       const created = await (listing
         ? this.#users?.guardCreation(listing, creation, deadline, write)
         : write());
@@ -265,9 +267,10 @@ export class RecordWriter {
     place: SessionKeys,
     record: SessionRecord,
     deadline: Deadline,
+    life: Milliseconds = this.#serializer.timeToLive(record),
   ): Promise<StoredSession | undefined> {
     const { text, version } = this.#serializer.encode(record, place.storageKey);
-    const ttl = Math.max(1, this.#serializer.timeToLive(record));
+    const ttl = Math.max(1, life);
     const stored = { ...place, version };
     const result = await this.#settle(stored, deadline, () =>
       this.#store.create(place.storageKey, text, ttl, deadline),

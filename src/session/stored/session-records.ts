@@ -218,11 +218,22 @@ export class SessionRecords {
   /**
    * Stores a record under a new key.
    *
+   * @param ttl Time to live from now. @defaultValue that of a session that begins
    * @returns `undefined` when the session's own expiry has already passed.
    * @throws {SessionInterrupted} When its user was revoked meanwhile.
    */
-  create(record: SessionRecord, creation: Creation, deadline: Deadline): Promise<StoredSession | undefined> {
-    return this.#writer.create(record, creation, deadline);
+  create(
+    record: SessionRecord,
+    creation: Creation,
+    deadline: Deadline,
+    ttl?: Milliseconds,
+  ): Promise<StoredSession | undefined> {
+    return this.#writer.create(record, creation, deadline, ttl);
+  }
+
+  /** Deletes a new session whose key nobody knows. */
+  discard({ storageKey }: StoredSession, deadline: Deadline): Promise<void> {
+    return this.#writer.end(storageKey, deadline);
   }
 
   /**
@@ -381,6 +392,12 @@ export class SessionRecords {
       throw error;
     });
     return ended;
+  }
+
+  /** Ends a session under its key, or the key that it was renewed to. */
+  async endFound(place: SessionKeys, deadline: Deadline): Promise<void> {
+    const found = await this.find(place, deadline);
+    await (found ? this.delete(found, deadline) : this.endKey(place.key, deadline));
   }
 
   /** Ends the session of a key without a readable record, and its successors. */
