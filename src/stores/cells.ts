@@ -39,6 +39,8 @@ export interface Cell {
 export interface Decision<State, Answer> {
   readonly answer: Answer;
   readonly next?: State;
+  /** Whether the lease that ends has given the right to store the entry. @defaultValue `false` */
+  readonly isFill?: boolean;
 }
 
 /** Decides about one key. It may be called several times, and has no other effect. */

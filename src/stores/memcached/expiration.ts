@@ -11,8 +11,19 @@ const MAX_DATE = 2 ** 31 - 1;
  * of which the present one may be over at once. 0: none, also for an end in 2038 or later.
  */
 export function toExpiration(ttl: Milliseconds | null, clock: Clock): number {
-  if (ttl === null) return 0;
-  const seconds = Math.ceil(ttl / 1000) + 1;
+  return ttl === null ? 0 : inSeconds(Math.ceil(ttl / 1000) + 1, clock);
+}
+
+/**
+ * Returns the expiration time that Django writes for a time to live of whole seconds
+ * (`get_backend_timeout` in core/cache/backends/memcached.py): memcached may end the item up to a
+ * second early.
+ */
+export function toDjangoExpiration(ttl: Milliseconds | null, clock: Clock): number {
+  return ttl === null ? 0 : inSeconds(Math.max(1, Math.ceil(Math.round(ttl) / 1000)), clock);
+}
+
+function inSeconds(seconds: number, clock: Clock): number {
   if (seconds <= MAX_RELATIVE) return seconds;
   const date = Math.ceil(clock.now() / 1000) + seconds;
   return date <= MAX_DATE ? date : 0;

@@ -7,6 +7,7 @@ import type { CacheStoreFactory } from "../cache-store.ts";
 import type { SessionStoreFactory } from "../session-store.ts";
 import { type ClientSettings, MemcachedClient } from "./client/memcached-client.ts";
 import { parseServers } from "./client/server-address.ts";
+import { DjangoCells } from "./django/django-cells.ts";
 import { MemcachedCells } from "./memcached-cells.ts";
 import { MemcachedSessionStore } from "./memcached-session-store.ts";
 
@@ -66,6 +67,14 @@ const sessionSchema = settingsObject({
 /** Options of {@link memcachedCacheStore}. */
 export interface MemcachedCacheStoreOptions extends MemcachedServers {
   /**
+   * Form of the entries: `"django"` for those of Django's `PyMemcacheCache` and `PyLibMCCache`, which
+   * both sides read and write, with the times of memcached: whole seconds. `"sojourn"` for a form of
+   * its own, with times in milliseconds and keys of any length.
+   *
+   * @defaultValue `"sojourn"`
+   */
+  readonly format?: "sojourn" | "django" | undefined;
+  /**
    * Maximum size of an entry, in bytes: what memcached takes (its option `-I`), less some 100 bytes.
    *
    * @defaultValue 1_048_000
@@ -73,10 +82,15 @@ export interface MemcachedCacheStoreOptions extends MemcachedServers {
   readonly maxItemBytes?: number | undefined;
 }
 
-const cacheSchema = settingsObject({ ...serversSchema, maxItemBytes: maxItemBytesSchema });
+const cacheSchema = settingsObject({
+  ...serversSchema,
+  format: v.optional(v.picklist(["sojourn", "django"], '"sojourn" or "django"'), "sojourn"),
+  maxItemBytes: maxItemBytesSchema,
+});
 
 /**
- * Keeps the entries of a cache in memcached 1.6, over its meta protocol, in a form of Sojourn's own.
+ * Keeps the entries of a cache in memcached 1.6, over its meta protocol, in a form of Sojourn's own or
+ * in that of Django's caches.
  *
  * memcached drops entries to make room, counters and locks too, and lists no keys: `clear()` and
  * what walks through keys is refused.
@@ -85,17 +99,13 @@ const cacheSchema = settingsObject({ ...serversSchema, maxItemBytes: maxItemByte
  */
 export function memcachedCacheStore(options: MemcachedCacheStoreOptions = {}): CacheStoreFactory {
   return ({ clock, values }) => {
-    const { maxItemBytes, ...servers } = parseSettings(cacheSchema, options, "memcachedCacheStore");
+    const { format, maxItemBytes, ...servers } = parseSettings(cacheSchema, options, "memcachedCacheStore");
     const client = openClient(servers, "memcachedCacheStore");
-    const cells = new MemcachedCells(client, clock, maxItemBytes);
-    return new CellCacheStore({
-      name: "memcached",
-      cells,
-      clock,
-      values,
-      hasLeases: true,
-      hasScan: false,
-    });
+    const parts = { name: "memcached", clock, values, hasLeases: true, hasScan: false };
+    if (format === "sojourn")
+      return new CellCacheStore({ ...parts, cells: new MemcachedCells(client, clock, maxItemBytes) });
+    const cells = new DjangoCells({ client, clock, maxItemBytes });
+    return new CellCacheStore({ ...parts, cells, checkValue: cells.checkValue });
   };
 }
 

@@ -2,7 +2,7 @@ import type { ConnectionOptions } from "node:tls";
 import { type Clock, systemClock } from "../../../core/clock.ts";
 import type { Deadline } from "../../../core/deadlines.ts";
 import { MetaConnection } from "./meta-connection.ts";
-import { toMetaKey } from "./meta-key.ts";
+import { type MetaKey, toMetaKey } from "./meta-key.ts";
 import type { MetaReply } from "./meta-reader.ts";
 import type { ServerAddress } from "./server-address.ts";
 import { ServerRing } from "./server-ring.ts";
@@ -12,6 +12,11 @@ export interface ClientSettings {
   readonly servers: readonly ServerAddress[];
   readonly tls?: ConnectionOptions | undefined;
   readonly authentication?: { readonly username: string; readonly password: string } | undefined;
+}
+
+/** An item: its key, as the protocol has it, and the key whose server it is on. */
+export interface Item extends MetaKey {
+  readonly serverOf: string;
 }
 
 /** A client of memcached's meta protocol (memcached 1.6): one connection a server. */
@@ -25,24 +30,27 @@ export class MemcachedClient {
   }
 
   /**
-   * Sends a command about a key to the key's server.
+   * Sends a command about a key to the key's server. Commands of one turn to one server are executed
+   * in their order.
    *
    * @param name `mg`, `md`, `ma` or `ms`.
+   * @param item Any text, which {@link toMetaKey} fits to the protocol; or an item.
    * @param flags Flags of the command, each with its token.
    * @param value Data block of an `ms`.
    */
   ask(
     name: "mg" | "md" | "ma" | "ms",
-    key: string,
+    item: string | Item,
     flags: readonly string[],
     deadline: Deadline,
     value?: Buffer,
   ): Promise<MetaReply> {
-    const { text, isBinary } = toMetaKey(key);
+    const { text, isBinary, serverOf } =
+      typeof item === "string" ? { ...toMetaKey(item), serverOf: item } : item;
     const size = value === undefined ? "" : ` ${value.length}`;
     const words = flags.length === 0 ? "" : ` ${flags.join(" ")}`;
     const line = `${name} ${text}${size}${isBinary ? " b" : ""}${words}`;
-    return this.#ring.serverOf(key).ask(line, value, deadline);
+    return this.#ring.serverOf(serverOf).ask(line, value, deadline);
   }
 
   /** Asks all servers whether they answer. */
