@@ -6,6 +6,7 @@ import type { RedisConnectionSettings } from "../../redis/settings.ts";
 import type { CacheStoreFactory } from "../../stores/cache-store.ts";
 import { integersOnly } from "./integers-only.ts";
 import { type DatabaseCache, isDatabase, type LocalCacheContext, toLocalStore } from "./local-caches.ts";
+import { isMemcached, memcachedObstacleOf, toMemcachedCache } from "./memcached.ts";
 import type { DjangoCacheBackend, CheckedDjangoSettings } from "./names.ts";
 import { DEFAULT_REDIS_URL, serversOf, toRedisConnection } from "./redis-location.ts";
 import type { UnsupportedSettings } from "./unsupported.ts";
@@ -13,8 +14,10 @@ import type { UnsupportedSettings } from "./unsupported.ts";
 /** A Django cache, converted to Sojourn's settings. */
 export interface DjangoCache {
   readonly settings: CacheSettings;
-  /** Redis connection of the cache; `undefined` if Node cannot share it. */
+  /** Redis connection of the cache; `undefined` if it is elsewhere. */
   readonly connection: RedisConnectionSettings | undefined;
+  /** Store of the sessions in the cache; `undefined` if Node cannot share it. */
+  readonly sessionStore: CacheStoreFactory | undefined;
   readonly keyPrefix: string;
   readonly version: number;
   /** Whether its values are plain JSON, so that they can be sessions. */
@@ -84,7 +87,10 @@ function toCache(alias: string, backend: DjangoCacheBackend, context: Context): 
   const local = toLocalStore(path, backend, context);
   if (local !== undefined) return toLocalCache(backend, local);
   const obstacle = obstacleOf(backend);
-  if (obstacle === undefined) return toRedisCache(alias, path, backend, context);
+  if (obstacle === undefined)
+    return isMemcached(backend.BACKEND)
+      ? toCacheOnMemcached(path, backend, context)
+      : toRedisCache(alias, path, backend, context);
   const [setting, reason] = obstacle;
   context.unsupported.add(
     path + setting,
@@ -94,12 +100,10 @@ function toCache(alias: string, backend: DjangoCacheBackend, context: Context): 
 }
 
 /** Finds the obstacle to sharing a cache: the setting and its effect. */
-function obstacleOf({
-  BACKEND,
-  KEY_FUNCTION,
-  OPTIONS,
-}: DjangoCacheBackend): readonly [string, string] | undefined {
-  if (BACKEND !== CODEX && BACKEND !== DJANGO_REDIS && BACKEND !== CORE) {
+function obstacleOf(backend: DjangoCacheBackend): readonly [string, string] | undefined {
+  const { BACKEND, KEY_FUNCTION, OPTIONS } = backend;
+  const isOnMemcached = isMemcached(BACKEND);
+  if (!isOnMemcached && BACKEND !== CODEX && BACKEND !== DJANGO_REDIS && BACKEND !== CORE) {
     return [
       '["BACKEND"]',
       isDatabase(BACKEND)
@@ -110,6 +114,7 @@ function obstacleOf({
   if (KEY_FUNCTION !== undefined && KEY_FUNCTION !== null) {
     return ['["KEY_FUNCTION"]', "makes keys in a way that Node cannot know"];
   }
+  if (isOnMemcached) return memcachedObstacleOf(backend);
   if (BACKEND === DJANGO_REDIS && !COMPRESSORS.has(OPTIONS?.["COMPRESSOR"] ?? IDENTITY)) {
     return ['["OPTIONS"]["COMPRESSOR"]', "is neither zlib nor gzip"];
   }
@@ -125,7 +130,24 @@ function toMemoryCache(backend: DjangoCacheBackend): DjangoCache {
 function toLocalCache(backend: DjangoCacheBackend, store: CacheStoreFactory): DjangoCache {
   const keys = keysOf(backend);
   const settings = { ...keys, timeout: timeoutOf(backend), store };
-  return { ...keys, settings, connection: undefined, isPlainJson: false };
+  return { ...keys, settings, connection: undefined, sessionStore: undefined, isPlainJson: false };
+}
+
+function toCacheOnMemcached(path: string, backend: DjangoCacheBackend, context: Context): DjangoCache {
+  const { store, isPlainJson, ignoresErrors } = toMemcachedCache(path, backend, context.unsupported);
+  const keys = keysOf(backend);
+  return {
+    ...keys,
+    connection: undefined,
+    sessionStore: store,
+    isPlainJson,
+    settings: {
+      ...keys,
+      timeout: timeoutOf(backend),
+      store,
+      ...(ignoresErrors && { onStoreError: "miss" as const }),
+    },
+  };
 }
 
 function toRedisCache(
@@ -145,6 +167,7 @@ function toRedisCache(
   return {
     ...keys,
     connection: connectionOf(backend, path, context),
+    sessionStore: redisCacheStore({ connection: alias }),
     isPlainJson: isJson && makeCompressor === undefined,
     settings: {
       ...keys,
