@@ -11,7 +11,8 @@ const MAX_DATE = 2 ** 31 - 1;
  * of which the present one may be over at once. 0: none, also for an end in 2038 or later.
  */
 export function toExpiration(ttl: Milliseconds | null, clock: Clock): number {
-  return ttl === null ? 0 : inSeconds(Math.ceil(ttl / 1000) + 1, clock);
+  if (ttl === null) return 0;
+  return inSeconds(Math.ceil(ttl / 1000) + 1, Math.ceil(clock.now() / 1000));
 }
 
 /**
@@ -20,11 +21,14 @@ export function toExpiration(ttl: Milliseconds | null, clock: Clock): number {
  * second early.
  */
 export function toDjangoExpiration(ttl: Milliseconds | null, clock: Clock): number {
-  return ttl === null ? 0 : inSeconds(Math.max(1, Math.ceil(Math.round(ttl) / 1000)), clock);
+  if (ttl === null) return 0;
+  // Times are sums of floats: the part of a millisecond is none of theirs.
+  const seconds = Math.max(1, Math.ceil(Math.round(ttl) / 1000));
+  return inSeconds(seconds, Math.floor(clock.now() / 1000));
 }
 
-function inSeconds(seconds: number, clock: Clock): number {
+function inSeconds(seconds: number, now: number): number {
   if (seconds <= MAX_RELATIVE) return seconds;
-  const date = Math.ceil(clock.now() / 1000) + seconds;
+  const date = now + seconds;
   return date <= MAX_DATE ? date : 0;
 }

@@ -104,7 +104,7 @@ export function memcachedCacheStore(options: MemcachedCacheStoreOptions = {}): C
     const parts = { name: "memcached", clock, values, hasLeases: true, hasScan: false };
     if (format === "sojourn")
       return new CellCacheStore({ ...parts, cells: new MemcachedCells(client, clock, maxItemBytes) });
-    const cells = new DjangoCells({ client, clock, maxItemBytes });
+    const cells = new DjangoCells({ client, clock, maxItemBytes, readsBytes: values === "bytes" });
     return new CellCacheStore({ ...parts, cells, checkValue: cells.checkValue });
   };
 }

@@ -43,6 +43,8 @@ export interface DjangoCellsParts {
   readonly clock: Clock;
   /** Maximum size of an item's value, in bytes. */
   readonly maxItemBytes: number;
+  /** Whether Django's `bytes` are values too: those of a cache that compresses. */
+  readonly readsBytes: boolean;
 }
 
 /**
@@ -57,24 +59,26 @@ export class DjangoCells implements Cells {
   readonly #client: MemcachedClient;
   readonly #clock: Clock;
   readonly #maxItemBytes: number;
+  readonly #readsBytes: boolean;
   readonly #queues = new KeyQueues();
   readonly #unreadable = new WeakSet<Buffer>();
 
-  constructor({ client, clock, maxItemBytes }: DjangoCellsParts) {
+  constructor({ client, clock, maxItemBytes, readsBytes }: DjangoCellsParts) {
     this.#client = client;
     this.#clock = clock;
     this.#maxItemBytes = maxItemBytes;
+    this.#readsBytes = readsBytes;
   }
 
   /**
-   * Refuses a value of {@link read} or {@link change} that is a pickle.
+   * Refuses a value of {@link read} or {@link change} that is a pickle, or bytes.
    *
    * @throws {CacheUsageError}
    */
   readonly checkValue = (value: Buffer): void => {
     if (!this.#unreadable.has(value)) return;
     throw new CacheUsageError(
-      "The entry is a pickle of Django's, or of another form that Node neither reads nor overwrites by a load. Give " +
+      "The entry is a pickle, bytes, or of another form of Django's that Node neither reads nor overwrites by a load. Give " +
         "Django's cache the serde that writes JSON, or use another cache for this.",
     );
   };
@@ -203,7 +207,8 @@ export class DjangoCells implements Cells {
     if (reply.value === undefined) return undefined;
     const left = Number(tokenOf(reply, "t") ?? -1);
     const expiresAt = left < 0 ? Number.POSITIVE_INFINITY : now + Math.max(1, left * 1000);
-    const value = fromItem({ bytes: reply.value, flags: Number(tokenOf(reply, "f") ?? 0) });
+    const flags = Number(tokenOf(reply, "f") ?? 0);
+    const value = flags === 0 && !this.#readsBytes ? undefined : fromItem({ bytes: reply.value, flags });
     if (value !== undefined) return { value, expiresAt };
     this.#unreadable.add(reply.value);
     return { value: reply.value, expiresAt };
