@@ -42,6 +42,13 @@ const BEHIND_MEMCACHED: Engine = {
   start: startCachedInMemcached,
 };
 
+const CACHE_ON_MEMCACHED: Engine = {
+  name: "a cache on memcached in Django's form",
+  commands: MEMCACHED,
+  hasUsers: false,
+  start: () => startMemcached("cache-memcached"),
+};
+
 /**
  * Every engine with a server, and those of one host. One that consists of parts of others is left to
  * the soak.
@@ -54,9 +61,9 @@ export const ENGINES: readonly Engine[] = [
   { name: "PostgreSQL", commands: POSTGRES, hasUsers: true, start: () => startSql(startPostgres) },
   { name: "MariaDB", commands: MARIADB, hasUsers: true, start: () => startSql(startMariadb) },
   { name: "PostgreSQL behind Redis", commands: [...REDIS, ...POSTGRES], hasUsers: true, start: startCached },
-  { name: "memcached", commands: MEMCACHED, hasUsers: false, start: startMemcached },
+  { name: "memcached", commands: MEMCACHED, hasUsers: false, start: () => startMemcached("memcached") },
   { name: "files", commands: [], hasUsers: false, start: startFiles },
-  ...(isSoak ? [BEHIND_MEMCACHED] : []),
+  ...(isSoak ? [BEHIND_MEMCACHED, CACHE_ON_MEMCACHED] : []),
 ];
 
 /** SQLite is for one process: its driver here blocks while another one writes. */
@@ -161,13 +168,13 @@ async function startCachedInMemcached(): Promise<RunningEngine> {
   return running(space, [stop, () => server.stop()]);
 }
 
-async function startMemcached(): Promise<RunningEngine> {
+async function startMemcached(kind: "memcached" | "cache-memcached"): Promise<RunningEngine> {
   // One list of items, for the tests that list its keys.
   const start = () => MemcachedServer.start(["-o", "no_lru_maintainer"]);
   const servers = [await start(), await start()];
   const paths = servers.map(({ path }) => path);
   return running(
-    (number) => ({ kind: "memcached", servers: paths, space: `space-${number}` }),
+    (number) => ({ kind, servers: paths, space: `space-${number}` }),
     servers.map((server) => () => server.stop()),
   );
 }

@@ -75,10 +75,17 @@ function storeOf(description: EngineDescription, database: Kysely<unknown> | und
         cache: memcachedCacheStore({ servers: description.servers }),
         keyPrefix: copiesOf(description.space),
       });
+    case "cache-memcached": {
+      const store = memcachedCacheStore({ servers: description.servers, format: "django" });
+      const keyPrefix = description.space;
+      const namespace = `${keyPrefix}:1:django.contrib.sessions.cache`;
+      return withScan(cacheSessionStore({ store, keyPrefix }), description.servers, () => namespace);
+    }
     case "memcached":
       return withScan(
         memcachedSessionStore({ servers: description.servers, prefix: description.space }),
-        description,
+        description.servers,
+        (projectName) => `${projectName}:${description.space}:`,
       );
     case "file":
       return fileSessionStore({ path: description.path });
