@@ -27,6 +27,15 @@ export function toDjangoExpiration(ttl: Milliseconds | null, clock: Clock): numb
   return inSeconds(seconds, Math.floor(clock.now() / 1000));
 }
 
+/**
+ * Returns the expiration time of an item that keeps its own.
+ *
+ * @param left What memcached tells of it (`t`): whole seconds, 0 in the last one, -1 for none.
+ */
+export function toKeptExpiration(left: number, clock: Clock): number {
+  return left < 0 ? 0 : inSeconds(Math.max(1, left), Math.floor(clock.now() / 1000));
+}
+
 function inSeconds(seconds: number, now: number): number {
   if (seconds <= MAX_RELATIVE) return seconds;
   const date = now + seconds;

@@ -8,7 +8,7 @@ import { KeyQueues } from "../../key-queues.ts";
 import { integerOf } from "../../scalar-pickle.ts";
 import { type Item, type MemcachedClient, tokenOf } from "../client/memcached-client.ts";
 import type { MetaReply } from "../client/meta-reader.ts";
-import { toDjangoExpiration, toExpiration } from "../expiration.ts";
+import { toDjangoExpiration, toExpiration, toKeptExpiration } from "../expiration.ts";
 import { entryItem, leaseItem, lockItem } from "./django-key.ts";
 import { fromItem, isInteger, toItem } from "./django-value.ts";
 
@@ -31,7 +31,7 @@ interface Seen {
   readonly cell: Cell;
   readonly entry: SeenItem & {
     readonly flags: number;
-    readonly expiration: number;
+    readonly left: number;
     readonly isInteger: boolean;
   };
   readonly lease: SeenItem;
@@ -196,7 +196,7 @@ export class DjangoCells implements Cells {
       entry: {
         cas: tokenOf(entry, "c"),
         flags,
-        expiration: Math.max(0, Number(tokenOf(entry, "t") ?? 0)),
+        left: Number(tokenOf(entry, "t") ?? -1),
         isInteger: entry.value !== undefined && isInteger({ bytes: entry.value, flags }),
       },
       lease: { cas: tokenOf(lease, "c") },
@@ -238,14 +238,13 @@ export class DjangoCells implements Cells {
       const expiration = toDjangoExpiration(lifeOf(expiresAt, now), this.#clock);
       return isDone(await this.#store(item, value, { expiration }, check, deadline));
     }
-    const { expiration, isInteger: isCounter } = seen.entry;
+    const { left, isInteger: isCounter } = seen.entry;
     const delta = isCounter ? deltaOf(before.value, value) : undefined;
     if (delta !== undefined)
       return isDone(await this.#client.ask("ma", item, [...check, ...delta], deadline));
     const keepsFlags = isCounter && integerOf(value) !== undefined;
-    return isDone(
-      await this.#store(item, value, { expiration, ...(keepsFlags && { flags }) }, check, deadline),
-    );
+    const kept = { expiration: toKeptExpiration(left, this.#clock), ...(keepsFlags && { flags }) };
+    return isDone(await this.#store(item, value, kept, check, deadline));
   }
 
   /**
