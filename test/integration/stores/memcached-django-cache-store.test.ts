@@ -1,14 +1,16 @@
-import { afterAll, beforeAll } from "vitest";
-import { systemClock } from "../../../src/core/clock.ts";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { type Clock, systemClock } from "../../../src/core/clock.ts";
 import { RedisRegistry } from "../../../src/redis/registry.ts";
 import { memcachedCacheStore } from "../../../src/stores/memcached/index.ts";
 import { describeCacheStore } from "../../../src/testing/index.ts";
 import { describeWithMemcached, MemcachedServer } from "../../support/memcached-server.ts";
-import { FORMS, promisedAlone } from "./cache-store-support.ts";
+import { FORMS, later, promisedAlone } from "./cache-store-support.ts";
 import { MEMCACHED_SCANS } from "./memcached-scans.ts";
 
 /** Longer than memcached's second, and so that an end of up to a second too early is none of the tests. */
 const SHORT_TTL = 2000;
+
+const DAY = 86_400_000;
 
 describeWithMemcached("the memcached cache store in Django's form", () => {
   let servers: MemcachedServer[];
@@ -20,6 +22,13 @@ describeWithMemcached("the memcached cache store in Django's form", () => {
   afterAll(async () => {
     for (const server of servers) await server.stop();
   });
+
+  const open = (values: "text" | "bytes" = "text", clock: Clock = systemClock) =>
+    memcachedCacheStore({ servers: servers.map(({ path }) => path), format: "django" })({
+      redis: new RedisRegistry(),
+      clock,
+      values,
+    });
 
   for (const values of FORMS) {
     describeCacheStore(promisedAlone, `memcached in Django's form, on two servers, read as ${values}`, {
@@ -40,13 +49,39 @@ describeWithMemcached("the memcached cache store in Django's form", () => {
         },
       ],
       open: () => {
-        const store = memcachedCacheStore({ servers: servers.map(({ path }) => path), format: "django" })({
-          redis: new RedisRegistry(),
-          clock: systemClock,
-          values,
-        });
+        const store = open(values);
         return { store, close: () => store.close() };
       },
     });
   }
+
+  test.each([
+    ["beyond 30 days, which memcached takes for a date", 40 * DAY],
+    ["of the last second, which memcached tells as 0", 900],
+  ])("a counter that goes below 0 keeps an end %s", async (_, ttl) => {
+    const store = open();
+    const key = `counter-${ttl}`;
+    await store.incr(key, 1n, later(), { begin: { value: "1", ttl } });
+    expect(await store.incr(key, -5n, later())).toEqual({ status: "incremented", value: -4n });
+    const [left] = await store.ttlMany([key], later());
+    expect(left).toBeGreaterThan(ttl - 5000);
+    expect(left).toBeLessThanOrEqual(ttl + 2000);
+    await store.close();
+  });
+
+  test("a write with the end that an entry has replaces it as any other does", async () => {
+    const now = Date.now();
+    // The time of the store stands still, so the ends are equal.
+    const clock = { ...systemClock, now: () => now, monotonic: () => systemClock.monotonic() };
+    const store = open("text", clock);
+    for (const ttl of [60_000, 40 * DAY, null]) {
+      const entry = { key: "same-end", value: "1", ttl };
+      await store.set(entry, "always", later());
+      await store.set({ ...entry, value: '"text"' }, "if-present", later());
+      expect(await store.get("same-end", later())).toBe('"text"');
+      await store.set({ ...entry, value: "[2]" }, "if-present", later());
+      expect(await store.get("same-end", later())).toBe("[2]");
+    }
+    await store.close();
+  });
 });

@@ -78,6 +78,8 @@ test("servers are found as pymemcache finds them", () => {
   // Computed by pymemcache 4.0.0: murmur3_32 and RendezvousHash.
   const hashes = [0, 1_009_084_850, 2_613_040_991, 3_017_643_002, 1_139_631_978, 1_303_438_423];
   expect(["", "a", "ab", "abc", "abcd", "127.0.0.1:11211-key"].map(murmur3)).toEqual(hashes);
+  const beyondAscii = ["x-ключ", "127.0.0.1:11211-a😀b", "127.0.0.1:11211-😀😀😀"];
+  expect(beyondAscii.map(murmur3)).toEqual([4_184_664_583, 1_172_337_137, 1_712_782_081]);
   const ring = new ServerRing(
     ["10.0.0.1:11211", "10.0.0.2:11211", "10.0.0.3:11211"].map((name) => ({ name })),
   );

@@ -1,6 +1,7 @@
 import type { Clock, EpochMilliseconds, Milliseconds } from "../../../core/clock.ts";
 import type { Deadline } from "../../../core/deadlines.ts";
 import { CacheUsageError, StoreServiceError } from "../../../core/errors.ts";
+import { newNonce } from "../../../core/ids.ts";
 import { readLease, readLock, writeState } from "../../cell-state.ts";
 import type { Cell, CellEntry, CellLease, CellLock, Cells, Decide, NewCellEntry } from "../../cells.ts";
 import { endsLease } from "../../ends-lease.ts";
@@ -210,8 +211,10 @@ export class DjangoCells implements Cells {
     const flags = Number(tokenOf(reply, "f") ?? 0);
     const value = flags === 0 && !this.#readsBytes ? undefined : fromItem({ bytes: reply.value, flags });
     if (value !== undefined) return { value, expiresAt };
-    this.#unreadable.add(reply.value);
-    return { value: reply.value, expiresAt };
+    // No caller can expect it, so no comparison with it succeeds.
+    const unreadable = Buffer.from(`unreadable ${newNonce()}`);
+    this.#unreadable.add(unreadable);
+    return { value: unreadable, expiresAt };
   }
 
   /** Ends or changes the lease first: a load that is filling finds it gone, and takes its entry back. */
