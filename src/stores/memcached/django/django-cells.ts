@@ -252,10 +252,11 @@ export class DjangoCells implements Cells {
 
   /**
    * Stores a loaded entry, and ends its lease just after it. A delete that has ended the lease before
-   * may have come before the entry as well, so the entry is taken back then.
+   * may have come before the entry as well, so the entry is taken back then; where the lease has only
+   * got a waiting caller, the next attempt stores it.
    */
   async #fill({ key, item, seen, next, now, deadline }: Change): Promise<boolean> {
-    const [entry, token] = [next.entry as CellEntry, seen.cell.lease?.token];
+    const entry = next.entry as CellEntry;
     const life = lifeOf(entry.expiresAt, now);
     const isSettled = life !== null && life <= UNSETTLED;
     const expiration = toDjangoExpiration(isSettled ? life : UNSETTLED, this.#clock);
@@ -266,7 +267,7 @@ export class DjangoCells implements Cells {
     ]);
     if (!isDone(stored)) return false;
     const version = `C${tokenOf(stored, "c")}`;
-    if (!isDone(ended) && !(await this.#endLease(key, token, deadline))) {
+    if (!isDone(ended)) {
       await this.#client.ask("md", item, [version], deadline);
       return false;
     }
@@ -275,16 +276,6 @@ export class DjangoCells implements Cells {
       await this.#store(item, entry.value, real, [version], deadline);
     }
     return true;
-  }
-
-  /** Ends a lease that has changed since it was read. @returns Whether it still was the holder's. */
-  async #endLease(key: string, token: string | undefined, deadline: Deadline): Promise<boolean> {
-    for (;;) {
-      const reply = await this.#client.ask("mg", leaseItem(key), ["v", "c"], deadline);
-      if (reply.value === undefined || readLease(reply.value.toString())?.token !== token) return false;
-      const check = `C${tokenOf(reply, "c")}`;
-      if (isDone(await this.#client.ask("md", leaseItem(key), [check], deadline))) return true;
-    }
   }
 
   /** @param next `undefined` deletes it. */
