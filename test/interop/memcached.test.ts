@@ -286,5 +286,15 @@ await describeWithEnvironment("lts", (django) => {
       expect(await call()).toBe(403);
       expect(await node()).toMatchObject({ count: 5, limit: 3, shouldLimit: true });
     });
+
+    test("while both sides count at the same time, every hit sees another count", async () => {
+      const limit = { group: "parallel", rate: "5/30d", value: "ada", increment: true };
+      const hits = Array.from({ length: 40 }, async (_, index) => {
+        const theirs = () => both.site.visitor().post<{ count: number }>("/usage", limit);
+        return (await (index % 2 === 0 ? theirs() : djangoRatelimit(both.node("default"), limit)))?.count;
+      });
+      const counts = (await Promise.all(hits)).toSorted((one, other) => Number(one) - Number(other));
+      expect(counts).toEqual(Array.from({ length: 40 }, (_, index) => index + 1));
+    });
   });
 });

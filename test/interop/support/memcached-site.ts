@@ -10,7 +10,6 @@ import { rawMemcached } from "../../support/raw-memcached.ts";
 import { type DjangoCacheClient, SharedCaches } from "./shared-cache.ts";
 import { DjangoSite } from "./django-site.ts";
 import type { Django } from "./djangos.ts";
-import type { SiteSettingsOptions } from "./site-settings.ts";
 
 export const GUIDE = "docs/guides/django-memcached.md";
 const BACKEND = "django.core.cache.backends.memcached";
@@ -37,12 +36,10 @@ export class MemcachedSite {
 
   /**
    * The caches: `default` with the guide's serde, on several servers; `plain` with pymemcache's own;
-   * and `libmc` by pylibmc where this Python has it.
+   * and `libmc` by pylibmc where this Python has it. With `isModelled` there is `model` as well, a
+   * `LocMemCache`.
    */
-  static async start(
-    django: Django,
-    options: Omit<SiteSettingsOptions, "folder"> = {},
-  ): Promise<MemcachedSite> {
+  static async start(django: Django, { isModelled = false } = {}): Promise<MemcachedSite> {
     const servers = [
       await MemcachedServer.start(),
       await MemcachedServer.start(),
@@ -62,9 +59,9 @@ export class MemcachedSite {
       ...((await hasPylibmc(django)) && {
         libmc: { BACKEND: `${BACKEND}.PyLibMCCache`, KEY_PREFIX: "l", ...common },
       }),
+      ...(isModelled && { model: { BACKEND: "django.core.cache.backends.locmem.LocMemCache", TIMEOUT } }),
     };
-    const settings = { CACHES, ...options.settings };
-    const site = await DjangoSite.start({ django, modules: SERDE, engine: "cache", ...options, settings });
+    const site = await DjangoSite.start({ django, modules: SERDE, engine: "cache", settings: { CACHES } });
     return new MemcachedSite(site, servers);
   }
 

@@ -19,6 +19,8 @@ export interface Engine {
   readonly commands: readonly string[];
   /** Whether it has an index of users. */
   readonly hasUsers: boolean;
+  /** Whether records end up to a second early. */
+  readonly endsEarly?: boolean;
   readonly start: () => Promise<RunningEngine>;
 }
 
@@ -46,6 +48,7 @@ const CACHE_ON_MEMCACHED: Engine = {
   name: "a cache on memcached in Django's form",
   commands: MEMCACHED,
   hasUsers: false,
+  endsEarly: true,
   start: () => startMemcached("cache-memcached"),
 };
 
