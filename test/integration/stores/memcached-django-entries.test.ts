@@ -1,8 +1,11 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { systemClock } from "../../../src/core/clock.ts";
 import { CacheUsageError } from "../../../src/core/errors.ts";
+import { newSessionKey } from "../../../src/core/ids.ts";
+import { createSojourn } from "../../../src/create-sojourn.ts";
 import { RedisRegistry } from "../../../src/redis/registry.ts";
 import type { CacheStore, Lease } from "../../../src/stores/cache-store.ts";
+import { cacheSessionStore } from "../../../src/stores/cache/index.ts";
 import { memcachedCacheStore } from "../../../src/stores/memcached/index.ts";
 import { describeWithMemcached, MemcachedServer } from "../../support/memcached-server.ts";
 import { rawMemcached } from "../../support/raw-memcached.ts";
@@ -116,6 +119,29 @@ describeWithMemcached("entries of Django's in memcached", () => {
         outcome: "not-sent",
       });
     expect(await store.get(key, later())).toBe('"small"');
+  });
+
+  test("a session that Django has pickled is an empty one, and is left as it is", async () => {
+    const { sessions, close } = createSojourn({
+      projectName: "shop",
+      secretKey: "a secret of the tests, long enough",
+      sessions: {
+        format: "django-cache",
+        store: cacheSessionStore({
+          keyPrefix: "p",
+          store: memcachedCacheStore({ servers: server.path, format: "django" }),
+        }),
+      },
+    });
+    const problems: string[] = [];
+    sessions.on("undecodable", ({ reason }) => problems.push(reason));
+    const key = newSessionKey();
+    const at = `p:1:django.contrib.sessions.cache${key}`;
+    await raw(`set ${at} 1 100 ${PICKLE.length}\r\n${PICKLE}`);
+    const session = await sessions.open(`sessionid=${key}`);
+    expect([session.isNew, problems.length]).toEqual([true, 1]);
+    expect(await item(at)).toContain("foo");
+    await close();
   });
 
   test("an unknown format is refused", () => {
