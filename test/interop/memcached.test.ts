@@ -265,6 +265,11 @@ await describeWithEnvironment("lts", (django) => {
       ]);
       await node.set("object", { a: 1 });
       expect(await there.call("get", ["object"])).toBe('{"a":1}');
+      for (let index = 0; index < 30; index++) {
+        const key = `${["a", "é", "ключ", "😀"][index % 4]}${index}`;
+        await there.call("set", [key, index]);
+        expect(await node.get(key), key).toBe(index);
+      }
     });
 
     test("known limit: Django's counters wrap around at 64 bits, and Node's do not", async () => {

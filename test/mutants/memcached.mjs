@@ -104,9 +104,9 @@ export const memcachedMutants = [
   {
     name: "pylibmc-on-several-servers",
     file: "src/django/settings/memcached.ts",
-    find: "  if (hasSeveral)",
-    replace: "  if (Number(1) < 0)",
-    breaks: "A cache whose keys pylibmc spreads over servers is kept apart.",
+    find: "return hasSeveral && names.some((name) => SPREADING.test(name))",
+    replace: "return Number(1) < 0",
+    breaks: "A cache whose keys pylibmc spreads over servers by ketama is kept apart.",
     tests: ["src/django/settings/memcached.test.ts"],
   },
   {

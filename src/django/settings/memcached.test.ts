@@ -55,7 +55,7 @@ describe("a cache on memcached", () => {
       },
       '["OPTIONS"]["serde"]',
     ],
-    [{ BACKEND: PYLIBMC, LOCATION, OPTIONS: { binary: true } }, '["BACKEND"]'],
+    [{ BACKEND: PYLIBMC, LOCATION: ["a:1", "b:1"], OPTIONS: { binary: true } }, '["BACKEND"]'],
   ])("%o shares single values, and says so", (backend, setting) => {
     const { unsupported } = read(backend, { SESSION_ENGINE: `${ENGINE}cached_db` });
     expect(unsupported).toEqual([
@@ -93,7 +93,10 @@ describe("a cache on memcached", () => {
       '["OPTIONS"]["hasher"]',
     ],
     [{ BACKEND: PYMEMCACHE, KEY_FUNCTION: "shop.make_key" }, '["KEY_FUNCTION"]'],
-    [{ BACKEND: PYLIBMC, LOCATION: "a:1;b:1" }, '["LOCATION"]'],
+    [
+      { BACKEND: PYLIBMC, LOCATION: "a:1;b:1", OPTIONS: { behaviors: { ketama: true } } },
+      '["OPTIONS"]["behaviors"]',
+    ],
     [{ BACKEND: PYLIBMC, OPTIONS: { username: "u", password: "p" } }, '["OPTIONS"]["username"]'],
     [{ BACKEND: PYLIBMC, OPTIONS: { behaviors: { namespace: "n" } } }, '["OPTIONS"]["behaviors"]'],
   ])("%o is kept apart, and named", (backend, setting) => {

@@ -16,6 +16,9 @@ const KNOWN_OPTIONS: readonly string[] = [
   "binary",
 ];
 
+/** Behaviors of pylibmc that decide over the server of a key. */
+const SPREADING = /^(?:hash|distribution|ketama|remove_failed|auto_eject)/;
+
 const SCALARS =
   "writes pickles: integers, texts, floats, None, True and False are shared, and Node's other values are texts of JSON " +
   "there; Django's other values throw when Node reads them. Give the cache a SojournSerde to share them";
@@ -61,7 +64,11 @@ export function toMemcachedCache(
   if (!isPlainJson)
     unsupported.add(BACKEND === PYLIBMC ? `${path}["BACKEND"]` : `${path}["OPTIONS"]["serde"]`, SCALARS);
   return {
-    store: memcachedCacheStore({ servers: LOCATION as string | readonly string[], format: "django" }),
+    store: memcachedCacheStore({
+      servers: LOCATION as string | readonly string[],
+      distribution: BACKEND === PYLIBMC ? "modula" : "rendezvous",
+      format: "django",
+    }),
     isPlainJson,
     ignoresErrors: options["ignore_exc"] === true,
   };
@@ -85,16 +92,13 @@ function pylibmcObstacleOf(
   { username, password, behaviors }: Readonly<Record<string, unknown>>,
   hasSeveral: boolean,
 ): Obstacle | undefined {
-  if (hasSeveral)
-    return [
-      '["LOCATION"]',
-      "names several servers, over which libmemcached spreads keys in a way of its own",
-    ];
   if (isGiven(username) || isGiven(password))
     return optionOf("username", "needs SASL, which Node does not speak");
-  const { namespace } = (typeof behaviors === "object" && behaviors) as { readonly namespace?: unknown };
-  return isGiven(namespace)
-    ? optionOf("behaviors", "has a namespace, which changes keys after Django has made them")
+  const names = Object.keys(typeof behaviors === "object" && behaviors !== null ? behaviors : {});
+  if (names.includes("namespace"))
+    return optionOf("behaviors", "has a namespace, which changes keys after Django has made them");
+  return hasSeveral && names.some((name) => SPREADING.test(name))
+    ? optionOf("behaviors", "spreads keys over servers in another way than Node does")
     : undefined;
 }
 

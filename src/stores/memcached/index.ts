@@ -15,11 +15,18 @@ import { MemcachedSessionStore } from "./memcached-session-store.ts";
 export interface MemcachedServers {
   /**
    * Servers, as in Django's `LOCATION`: `"127.0.0.1:11211"`, `"/run/memcached.sock"`, or several. Each
-   * key has its server, by rendezvous hashing as in pymemcache.
+   * key has its server.
    *
    * @defaultValue `"127.0.0.1:11211"`
    */
   readonly servers?: string | readonly string[] | undefined;
+  /**
+   * How keys are spread over several servers: `"rendezvous"` as in pymemcache, where a server that is
+   * added or lost moves only its own keys; `"modula"` as in pylibmc without `behaviors`.
+   *
+   * @defaultValue `"rendezvous"`
+   */
+  readonly distribution?: "rendezvous" | "modula" | undefined;
   /** Options of TLS (`tls.connect` of Node.js); `true`: without any. @defaultValue no TLS */
   readonly tls?: boolean | ConnectionOptions | undefined;
   /** Credentials of memcached's text authentication (its option `-Y`). @defaultValue none */
@@ -47,6 +54,7 @@ const MAX_ITEM_BYTES = 1_048_000;
 
 const serversSchema = {
   servers: v.optional(v.unknown(), "127.0.0.1:11211"),
+  distribution: v.optional(v.picklist(["rendezvous", "modula"], '"rendezvous" or "modula"'), "rendezvous"),
   tls: v.optional(v.unknown()),
   authentication: v.optional(
     v.strictObject({ username: v.string("text without spaces"), password: v.string("text") }),
@@ -134,14 +142,14 @@ function openClient(
   {
     servers,
     tls,
-    authentication,
-  }: { servers: unknown; tls?: unknown; authentication?: ClientSettings["authentication"] },
+    ...settings
+  }: { servers: unknown; tls?: unknown } & Pick<ClientSettings, "distribution" | "authentication">,
   factory: string,
 ): MemcachedClient {
   return new MemcachedClient({
     servers: parseServers(servers, `${factory}.servers`),
     tls: toTls(tls, factory),
-    authentication,
+    ...settings,
   });
 }
 

@@ -57,7 +57,12 @@ export class MemcachedSite {
       },
       plain: { BACKEND: `${BACKEND}.PyMemcacheCache`, KEY_PREFIX: "p", VERSION: 7, ...common },
       ...((await hasPylibmc(django)) && {
-        libmc: { BACKEND: `${BACKEND}.PyLibMCCache`, KEY_PREFIX: "l", ...common },
+        libmc: {
+          BACKEND: `${BACKEND}.PyLibMCCache`,
+          KEY_PREFIX: "l",
+          TIMEOUT,
+          LOCATION: servers.map(({ path }) => path),
+        },
       }),
       ...(isModelled && { model: { BACKEND: "django.core.cache.backends.locmem.LocMemCache", TIMEOUT } }),
     };

@@ -8,6 +8,7 @@ import { MemcachedClient } from "./memcached-client.ts";
 import { toMetaKey } from "./meta-key.ts";
 import { MetaProtocolError, MetaReader } from "./meta-reader.ts";
 import { murmur3 } from "./murmur3.ts";
+import { oneAtATime } from "./one-at-a-time.ts";
 import { parseServers } from "./server-address.ts";
 import { ServerRing } from "./server-ring.ts";
 
@@ -88,6 +89,18 @@ test("servers are found as pymemcache finds them", () => {
   const counts = Array.from({ length: 3000 }, (_, index) => ring.serverOf(`key${index}`).name);
   for (const { name } of ring.servers)
     expect(counts.filter((each) => each === name).length).toBeGreaterThan(900);
+});
+
+test("servers are found as pylibmc finds them without behaviors", () => {
+  // Computed by a copy of the function in Python; pylibmc 1.6.3 has its keys there.
+  expect(["", "a", "key", "é", "ключ"].map(oneAtATime)).toEqual([
+    0, 3_392_050_242, 3_917_505_287, 26_298_542, 4_224_321_546,
+  ]);
+  const ring = new ServerRing(
+    ["a", "b", "c"].map((name) => ({ name })),
+    "modula",
+  );
+  expect(["", "a", "key", "é", "ключ"].map((key) => ring.serverOf(key).name).join("")).toBe("aacca");
 });
 
 test.each([

@@ -5,11 +5,13 @@ import { MetaConnection } from "./meta-connection.ts";
 import { type MetaKey, toMetaKey } from "./meta-key.ts";
 import type { MetaReply } from "./meta-reader.ts";
 import type { ServerAddress } from "./server-address.ts";
-import { ServerRing } from "./server-ring.ts";
+import { type Distribution, ServerRing } from "./server-ring.ts";
 
 /** Servers of a client, and how they are reached. */
 export interface ClientSettings {
   readonly servers: readonly ServerAddress[];
+  /** @defaultValue `"rendezvous"` */
+  readonly distribution?: Distribution | undefined;
   readonly tls?: ConnectionOptions | undefined;
   readonly authentication?: { readonly username: string; readonly password: string } | undefined;
 }
@@ -23,9 +25,10 @@ export interface Item extends MetaKey {
 export class MemcachedClient {
   readonly #ring: ServerRing<MetaConnection>;
 
-  constructor({ servers, tls, authentication }: ClientSettings, clock: Clock = systemClock) {
+  constructor({ servers, distribution, tls, authentication }: ClientSettings, clock: Clock = systemClock) {
     this.#ring = new ServerRing(
       servers.map((address) => new MetaConnection({ address, tls, authentication }, clock)),
+      distribution,
     );
   }
 
