@@ -56,71 +56,117 @@ describeWithMemcached("loads of entries in Django's form", () => {
   };
 
   /**
-   * Runs a step just before the store of a fill, or between it and the end of its lease: commands of
-   * one turn stay in their order.
+   * Runs something just before a step of a fill: the first marks the entry, the second stores it for
+   * good. Commands of one turn stay in their order.
    */
-  function fillWith(at: "ms" | "md", step: () => Promise<unknown>) {
-    let running: Promise<unknown> | undefined;
+  function fillWith(at: 1 | 2, act: () => Promise<unknown>) {
+    let [steps, running]: [number, Promise<unknown> | undefined] = [0, undefined];
     return open((name, words) => {
-      if (name === at && words.length > 0) running ??= step();
+      if (name === "ms" && words.length > 0 && ++steps === at) running ??= act();
       return running?.then(() => {});
     });
   }
 
-  test.each(["ms", "md"] as const)(
-    "a delete just before the %s of a fill wins: the entry is taken back",
-    async (at) => {
-      const lease = await leased();
-      const store = fillWith(at, () => plain().deleteMany([lease.key], later()));
-      const filled = await store.fill(lease, { value: "[1]", ttl: LIFE }, later());
-      expect(filled).toEqual({ status: "superseded", value: undefined });
-      expect(await plain().get(lease.key, later())).toBeUndefined();
-    },
-  );
+  const STEPS = [1, 2] as const;
 
-  test("a lease that another caller has taken after its end keeps a late fill from staying", async () => {
+  test.each(STEPS)("a delete just before step %d of a fill wins", async (at) => {
+    const lease = await leased();
+    const store = fillWith(at, () => plain().deleteMany([lease.key], later()));
+    const filled = await store.fill(lease, { value: "[1]", ttl: LIFE }, later());
+    expect(filled).toEqual({ status: "superseded", value: undefined });
+    expect(await plain().get(lease.key, later())).toBeUndefined();
+  });
+
+  test("a delete that has ended the lease, and not yet deleted the entry, deletes it", async () => {
+    const lease = await leased();
+    let isMarked = (): void => {};
+    const marked = new Promise<void>((resolve) => (isMarked = resolve));
+    const filling = fillWith(2, async () => isMarked()).fill(lease, { value: "[1]", ttl: LIFE }, later());
+    const deleting = open((name, words) => (name === "md" && words.length === 0 ? marked : undefined));
+    await deleting.deleteMany([lease.key], later());
+    await filling;
+    expect(await plain().get(lease.key, later())).toBeUndefined();
+  });
+
+  test("no caller reads an entry between the steps of its fill, and none loads it", async () => {
+    const lease = await leased();
+    const seen: unknown[] = [];
+    const look = async () => {
+      seen.push(await plain().get(lease.key, later()));
+      seen.push(await plain().lease({ ...lease, token: "theirs" }, 20_000, later()));
+    };
+    await fillWith(2, look).fill(lease, { value: "[1]", ttl: LIFE }, later());
+    expect(seen).toEqual([undefined, { status: "busy", ended: 0 }]);
+    expect(await plain().get(lease.key, later())).toBe("[1]");
+    expect(await plain().renew(lease, 20_000, later())).toBe(false);
+  });
+
+  test("a write between the steps of a fill stays", async () => {
+    const lease = await leased();
+    const add = () => plain().set({ key: lease.key, value: "2", ttl: LIFE }, "if-absent", later());
+    const filled = await fillWith(2, add).fill(lease, { value: "[1]", ttl: LIFE }, later());
+    expect(filled).toEqual({ status: "superseded", value: "2" });
+    expect(await plain().get(lease.key, later())).toBe("2");
+  });
+
+  test.each(STEPS)("another caller's lease before step %d keeps a late fill from staying", async (at) => {
     const lease = await leased();
     const takeOver = async () => {
       await plain().deleteMany([lease.key], later());
       await plain().lease({ ...lease, token: "theirs" }, 20_000, later());
     };
-    const filled = await fillWith("md", takeOver).fill(lease, { value: "[1]", ttl: LIFE }, later());
+    const filled = await fillWith(at, takeOver).fill(lease, { value: "[1]", ttl: LIFE }, later());
     expect(filled).toEqual({ status: "superseded", value: undefined });
-    expect(await plain().fill({ ...lease, token: "theirs" }, { value: "[2]", ttl: LIFE }, later())).toEqual({
-      status: "stored",
-    });
+    const theirs = { ...lease, token: "theirs" };
+    expect(await plain().fill(theirs, { value: "[2]", ttl: LIFE }, later())).toEqual({ status: "stored" });
     expect(await plain().get(lease.key, later())).toBe("[2]");
   });
 
-  test("a caller that begins to wait during a fill does not keep it from staying", async () => {
-    const lease = await leased();
-    const wait = () => plain().lease({ ...lease, token: "waiting" }, 20_000, later());
-    const filled = await fillWith("md", wait).fill(lease, { value: "[1]", ttl: LIFE }, later());
-    expect(filled).toEqual({ status: "stored" });
-    expect(await plain().ttlMany([lease.key], later())).toEqual([LIFE]);
-    expect(await plain().renew(lease, 20_000, later())).toBe(false);
-  });
+  test.each(STEPS)(
+    "a caller that begins to wait before step %d does not keep it from staying",
+    async (at) => {
+      const lease = await leased();
+      const wait = () => plain().lease({ ...lease, token: "waiting" }, 20_000, later());
+      const filled = await fillWith(at, wait).fill(lease, { value: "[1]", ttl: LIFE }, later());
+      expect(filled).toEqual({ status: "stored" });
+      expect(await plain().ttlMany([lease.key], later())).toEqual([LIFE]);
+      expect(await plain().renew(lease, 20_000, later())).toBe(false);
+    },
+  );
 
-  test("what Django stores or deletes just before the store of a fill stays", async () => {
+  test.each(STEPS)("what Django stores just before step %d stays", async (at) => {
     const lease = await leased();
     const set = () => rawMemcached(server.path, `set ${lease.key} 2 60 1\r\n7`);
-    const filled = await fillWith("ms", set).fill(lease, { value: "[1]", ttl: LIFE }, later());
+    const filled = await fillWith(at, set).fill(lease, { value: "[1]", ttl: LIFE }, later());
     expect(filled).toEqual({ status: "superseded", value: "7" });
-    const reload = { key: lease.key, token: "again", expected: "7" };
-    await plain().lease(reload, 20_000, later());
-    const remove = () => rawMemcached(server.path, `delete ${lease.key}`);
-    const refilled = await fillWith("ms", remove).fill(reload, { value: "[1]", ttl: LIFE }, later());
-    expect(refilled).toEqual({ status: "superseded", value: undefined });
-    expect(await plain().get(lease.key, later())).toBeUndefined();
   });
 
-  test("a process that ends in the middle of a fill leaves its value for 10 seconds at most", async () => {
+  const REMOVALS = [0, 1, 2] as const;
+
+  test.each(REMOVALS)("a deletion of Django's before step %d of a reload wins", async (at) => {
+    const key = `k${++keys}`;
+    await plain().set({ key, value: "[0]", ttl: at === 1 ? null : LIFE }, "always", later());
+    const reload = { key, token: "again", expected: "[0]" };
+    await plain().lease(reload, 20_000, later());
+    await plain().renew(reload, 20_000, later());
+    const remove = () => rawMemcached(server.path, `delete ${key}`);
+    if (at === 0) await remove();
+    const store = at === 0 ? plain() : fillWith(at, remove);
+    const filled = await store.fill(reload, { value: "[1]", ttl: LIFE }, later());
+    expect(filled).toEqual({ status: "superseded", value: undefined });
+    expect(await plain().get(key, later())).toBeUndefined();
+    expect(await plain().lease({ ...reload, token: "next", expected: undefined }, 20_000, later())).toEqual({
+      status: "leased",
+    });
+  });
+
+  test("a process that ends in the middle of a fill leaves for 10 seconds what Django alone reads", async () => {
     const lease = await leased();
-    const dying = open((name, words) =>
-      name === "md" && words.length > 0 ? Promise.reject(new Error("killed")) : undefined,
-    );
+    const dying = fillWith(2, () => Promise.reject(new Error("killed")));
     await expect(dying.fill(lease, { value: "[1]", ttl: LIFE }, later())).rejects.toThrow("killed");
     expect(await rawMemcached(server.path, `mg ${lease.key} v t`)).toMatch(/^VA 3 t(?:10|9)\r\n\[1\]$/);
+    expect(await plain().get(lease.key, later())).toBeUndefined();
+    expect(await plain().set({ key: lease.key, value: "2", ttl: LIFE }, "if-absent", later())).toBe(true);
   });
 
   describeCacheRaces(async () => [plain(), plain(), plain()]);

@@ -11,13 +11,13 @@ import { type Item, type MemcachedClient, tokenOf } from "../client/memcached-cl
 import type { MetaReply } from "../client/meta-reader.ts";
 import { toDjangoExpiration, toExpiration, toKeptExpiration } from "../expiration.ts";
 import { entryItem, leaseItem, lockItem } from "./django-key.ts";
-import { fromItem, isInteger, toItem } from "./django-value.ts";
+import { fromItem, isInteger, toItem, UNSETTLED_FLAG } from "./django-value.ts";
 
-/**
- * Time to live of a value whose lease has not ended yet: a process that ends between the two leaves
- * it for no longer.
- */
+/** Time to live of a marked entry: a process that ends in the middle of a fill leaves no more. */
 const UNSETTLED: Milliseconds = 10_000;
+
+/** By how much memcached ends an item early, and by how much its remaining time is rounded. */
+const EARLY: Milliseconds = 2000;
 
 const NO_CHECK: readonly string[] = [];
 
@@ -53,8 +53,7 @@ export interface DjangoCellsParts {
  * their own, on the server of the entry.
  *
  * A decision reads both items, and replaces the versions that it has read. What deletes an entry
- * ends its lease first; what fills one ends the lease just after the entry is stored, and takes the
- * entry back if the lease has ended before.
+ * ends its lease first; what fills one looks for its lease after the first of two steps.
  */
 export class DjangoCells implements Cells {
   readonly #client: MemcachedClient;
@@ -189,11 +188,11 @@ export class DjangoCells implements Cells {
     const now = this.#clock.now();
     const state = lease.value && readLease(lease.value.toString());
     const flags = Number(tokenOf(entry, "f") ?? 0);
+    const isOver = state === undefined || state.forgottenAt <= now;
+    // Django deletes no leases: an entry that is gone before its time ends the one on it.
+    const isDeleted = entry.value === undefined && now < (state?.foundUntil ?? 0) - EARLY;
     return {
-      cell: {
-        entry: this.#toEntry(entry, now),
-        lease: state !== undefined && state.forgottenAt > now ? state : undefined,
-      },
+      cell: { entry: this.#toEntry(entry, now), lease: isOver || isDeleted ? undefined : state },
       entry: {
         cas: tokenOf(entry, "c"),
         flags,
@@ -209,6 +208,7 @@ export class DjangoCells implements Cells {
     const left = Number(tokenOf(reply, "t") ?? -1);
     const expiresAt = left < 0 ? Number.POSITIVE_INFINITY : now + Math.max(1, left * 1000);
     const flags = Number(tokenOf(reply, "f") ?? 0);
+    if (flags & UNSETTLED_FLAG) return undefined;
     const value = flags === 0 && !this.#readsBytes ? undefined : fromItem({ bytes: reply.value, flags });
     if (value !== undefined) return { value, expiresAt };
     // No caller can expect it, so no comparison with it succeeds.
@@ -221,7 +221,7 @@ export class DjangoCells implements Cells {
   async #replace(change: Change): Promise<boolean> {
     const { key, seen, next, now, deadline } = change;
     if (next.lease !== seen.cell.lease) {
-      const state = next.lease && toState(key, next.lease, now);
+      const state = next.lease && toState(key, withEntry(next.lease, seen.cell), now);
       if (!(await this.#replaceState(leaseItem(key), seen.lease.cas, state, deadline))) return false;
     }
     return next.entry === seen.cell.entry || this.#replaceEntry(change);
@@ -251,31 +251,45 @@ export class DjangoCells implements Cells {
   }
 
   /**
-   * Stores a loaded entry, and ends its lease just after it. A delete that has ended the lease before
-   * may have come before the entry as well, so the entry is taken back then; where the lease has only
-   * got a waiting caller, the next attempt stores it.
+   * Stores a loaded entry in two steps: marked, so that Node does not read it, and then for good, if
+   * the lease was still the caller's after the first. What ends a lease deletes the entry afterwards,
+   * marked or not, so one of the two sees the other.
    */
   async #fill({ key, item, seen, next, now, deadline }: Change): Promise<boolean> {
-    const entry = next.entry as CellEntry;
+    const [entry, token] = [next.entry as CellEntry, seen.cell.lease?.token];
     const life = lifeOf(entry.expiresAt, now);
-    const isSettled = life !== null && life <= UNSETTLED;
-    const expiration = toDjangoExpiration(isSettled ? life : UNSETTLED, this.#clock);
     const check = seen.entry.cas === undefined ? "ME" : `C${seen.entry.cas}`;
-    const [stored, ended] = await Promise.all([
-      this.#store(item, entry.value, { expiration }, [check, "c"], deadline),
-      this.#client.ask("md", leaseItem(key), [`C${seen.lease.cas}`], deadline),
+    const mark = {
+      expiration: toDjangoExpiration(Math.min(life ?? UNSETTLED, UNSETTLED), this.#clock),
+      isMarked: true,
+    };
+    const [marked, lease] = await Promise.all([
+      this.#store(item, entry.value, mark, [check, "c"], deadline),
+      this.#client.ask("mg", leaseItem(key), ["v", "c"], deadline),
     ]);
-    if (!isDone(stored)) return false;
-    const version = `C${tokenOf(stored, "c")}`;
-    if (!isDone(ended)) {
+    if (!isDone(marked)) return false;
+    const version = `C${tokenOf(marked, "c")}`;
+    if (!isHeldBy(lease, token)) {
       await this.#client.ask("md", item, [version], deadline);
       return false;
     }
-    if (!isSettled) {
-      const real = { expiration: toDjangoExpiration(life, this.#clock) };
-      await this.#store(item, entry.value, real, [version], deadline);
+    const expiration = toDjangoExpiration(life, this.#clock);
+    const [stored, ended] = await Promise.all([
+      this.#store(item, entry.value, { expiration }, [version], deadline),
+      this.#client.ask("md", leaseItem(key), [`C${tokenOf(lease, "c")}`], deadline),
+    ]);
+    if (!isDone(ended)) await this.#endLease(key, token, deadline);
+    return isDone(stored);
+  }
+
+  /** Ends a lease that has changed since it was read, such as by a caller that waits for it. */
+  async #endLease(key: string, token: string | undefined, deadline: Deadline): Promise<void> {
+    for (;;) {
+      const lease = await this.#client.ask("mg", leaseItem(key), ["v", "c"], deadline);
+      if (!isHeldBy(lease, token)) return;
+      const check = `C${tokenOf(lease, "c")}`;
+      if (isDone(await this.#client.ask("md", leaseItem(key), [check], deadline))) return;
     }
-    return true;
   }
 
   /** @param next `undefined` deletes it. */
@@ -295,7 +309,7 @@ export class DjangoCells implements Cells {
   #store(
     item: Item,
     value: Buffer,
-    kept: { readonly expiration: number; readonly flags?: number },
+    kept: { readonly expiration: number; readonly flags?: number; readonly isMarked?: boolean },
     check: readonly string[],
     deadline: Deadline,
   ): Promise<MetaReply> {
@@ -306,7 +320,8 @@ export class DjangoCells implements Cells {
         `The entry has ${bytes.length} bytes, more than memcached takes (maxItemBytes ${this.#maxItemBytes}).`,
         { outcome: "not-sent" },
       );
-    const words = [...check, `F${kept.flags ?? flags}`, `T${kept.expiration}`];
+    const mark = kept.isMarked === true ? UNSETTLED_FLAG : 0;
+    const words = [...check, `F${(kept.flags ?? flags) | mark}`, `T${kept.expiration}`];
     return this.#client.ask("ms", item, words, deadline, bytes);
   }
 }
@@ -319,6 +334,19 @@ interface Change {
   readonly next: Cell;
   readonly now: EpochMilliseconds;
   readonly deadline: Deadline;
+}
+
+/** The lease with the end of the entry that its holder has found. */
+function withEntry(lease: CellLease, { entry, lease: before }: Cell): CellLease {
+  const isNew = lease.token !== before?.token;
+  const foundUntil = isNew ? entry?.expiresAt : before?.foundUntil;
+  return foundUntil === undefined
+    ? lease
+    : { ...lease, foundUntil: Math.min(foundUntil, Number.MAX_SAFE_INTEGER) };
+}
+
+function isHeldBy({ value }: MetaReply, token: string | undefined): boolean {
+  return value !== undefined && readLease(value.toString())?.token === token;
 }
 
 function isDone({ code }: MetaReply): boolean {

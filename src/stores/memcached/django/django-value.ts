@@ -23,6 +23,9 @@ const TEXT = 16;
  */
 const JSON_TEXT = 32;
 
+/** Flag of an entry that is being filled. Django's clients pass over it. */
+export const UNSETTLED_FLAG = 64;
+
 /** Python has no limit, but `int()` takes no more digits without a setting (`sys.set_int_max_str_digits`). */
 const DIGITS = /^(?:0|-?[1-9]\d{0,4299})$/;
 
