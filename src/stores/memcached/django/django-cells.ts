@@ -306,7 +306,8 @@ export class DjangoCells implements Cells {
     return isDone(await this.#client.ask("ms", item, flags, deadline, Buffer.from(next.text)));
   }
 
-  #store(
+  /** It sends at once, and so in the order of calls; a value that is too large rejects. */
+  async #store(
     item: Item,
     value: Buffer,
     kept: { readonly expiration: number; readonly flags?: number; readonly isMarked?: boolean },
