@@ -12,9 +12,8 @@ export const memcachedMutants = [
     file: CELLS,
     find: 'await this.#client.ask("md", item, [version], deadline);',
     replace: "",
-    breaks: "An entry that another lease has overtaken leaves nothing in its place.",
+    breaks: "A load that a delete has overtaken leaves nothing, for Django neither.",
     tests: [FILLS],
-    explained: "It is marked, so Node does not read it, and gone after 10 seconds.",
   },
   {
     name: "django-fill-without-lease",
@@ -46,6 +45,14 @@ export const memcachedMutants = [
     find: "Math.min(life ?? UNSETTLED, UNSETTLED)",
     replace: "life",
     breaks: "A process that ends in the middle of a fill leaves its value for seconds only.",
+    tests: [FILLS],
+  },
+  {
+    name: "django-reload-after-djangos-delete",
+    file: CELLS,
+    find: "lease: isOver || isDeleted ? undefined : state",
+    replace: "lease: isOver ? undefined : state",
+    breaks: "A deletion of Django's during a reload wins.",
     tests: [FILLS],
   },
   {
