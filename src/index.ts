@@ -44,6 +44,8 @@ export {
   type DeflateOptions,
   gzipCompressor,
   JsonSerializer,
+  lz4Compressor,
+  type Lz4Library,
   type NamingSerializer,
   snappyCompressor,
   type SnappyLibrary,

@@ -7,8 +7,9 @@
 // Plain JavaScript on the built package: a loader of TypeScript would be measured as well.
 import { loadavg } from "node:os";
 import { tsImport } from "tsx/esm/api";
-import { peerCandidates } from "../peers/candidates.mjs";
+import { memjsCandidate, peerCandidates } from "../peers/candidates.mjs";
 import { seedAndCheck } from "./check.mjs";
+import { rawMetaClient, sojournOnMemcached, startMemcached } from "./memcached-candidates.mjs";
 import { rawClient, rawMap, rawTags, sojournCandidates } from "./own-candidates.mjs";
 import { conditions, figuresOf, tables, versionIn } from "./report.mjs";
 import { measure, WORKLOADS } from "./rounds.mjs";
@@ -22,47 +23,64 @@ const only = options.flatMap((option) => /^--only=(.+)$/.exec(option)?.[1] ?? []
 
 /** @type {{ RedisServer: typeof import("../../test/support/redis-server.ts").RedisServer }} */
 const { RedisServer } = await tsImport("../../test/support/redis-server.ts", import.meta.url);
-const server = await RedisServer.start();
-try {
-  await main(server.url, versionIn(await server.command("INFO", "server")));
-} finally {
-  await server.stop();
-}
 
-/** @param {string} url @param {string} redisVersion */
-async function main(url, redisVersion) {
-  const all = [
-    await rawClient(url),
-    await rawTags(url),
-    ...sojournCandidates(url),
-    rawMap(),
-    ...peerCandidates(url),
-  ];
+/** @type {object[]} */
+const runs = [];
+const redis = await RedisServer.start();
+try {
+  const version = versionIn(await redis.command("INFO", "server"));
+  const { url } = redis;
+  runs.push(
+    await compare(`Redis ${version}`, [
+      await rawClient(url),
+      await rawTags(url),
+      ...sojournCandidates(url),
+      rawMap(),
+      ...peerCandidates(url),
+    ]),
+  );
+} finally {
+  await redis.stop();
+}
+const memcached = await startMemcached();
+try {
+  const { address, version } = memcached;
+  const candidates = [await rawMetaClient(address), sojournOnMemcached(address), memjsCandidate(address)];
+  runs.push(await compare(`memcached ${version}`, candidates));
+} finally {
+  await memcached.stop();
+}
+if (options.includes("--json")) console.log(JSON.stringify(runs, undefined, 2));
+
+/**
+ * Measures candidates on one server, all in the same rounds, and prints their tables.
+ *
+ * @param {string} server
+ * @param {readonly import("./candidate.mjs").Candidate[]} all The first is the one that all are compared with.
+ */
+async function compare(server, all) {
   const candidates = all.filter(({ name }, index) => index === 0 || isWanted(name));
   /** @type {Figures[]} */
   const figures = [];
   try {
-    for (const candidate of candidates) await seedAndCheck(candidate);
+    if (candidates.length > 1) for (const candidate of candidates) await seedAndCheck(candidate);
     const names = candidates.map(({ name }) => name);
-    for (const workload of WORKLOADS) {
-      process.stderr.write(`${workload.operation} by ${workload.concurrency} ...\n`);
+    for (const workload of candidates.length > 1 ? WORKLOADS : []) {
+      process.stderr.write(`${server}: ${workload.operation} by ${workload.concurrency} ...\n`);
       figures.push(...figuresOf(names, workload, await measure(candidates, workload, extent)));
     }
   } finally {
     await Promise.all(all.map((candidate) => candidate.close()));
   }
-  const local = new Set(candidates.filter(({ isLocal }) => isLocal).map(({ name }) => name));
   const load = loadavg().map((average) => average.toFixed(1));
-  const where = { ...conditions(redisVersion), load: load.join(" "), ...extent };
-  console.log(
-    options.includes("--json") ? JSON.stringify({ ...where, figures }, undefined, 2) : report(where),
-  );
-
-  /** @param {typeof where} run */
-  function report({ node, redis, processors, load: loads, rounds, milliseconds }) {
-    const run = `${rounds} rounds of ${milliseconds} ms, Node.js ${node}, Redis ${redis}, ${processors}, load ${loads}`;
-    return `${run}\n\n${tables(figures, local)}`;
+  const { node, processors } = conditions();
+  const { rounds, milliseconds } = extent;
+  if (figures.length > 0 && !options.includes("--json")) {
+    const local = new Set(candidates.filter(({ isLocal }) => isLocal).map(({ name }) => name));
+    const run = `${rounds} rounds of ${milliseconds} ms, Node.js ${node}, ${server}, ${processors}, load ${load.join(" ")}`;
+    console.log(`${run}\n\n${tables(figures, local)}\n`);
   }
+  return { node, server, processors, load: load.join(" "), ...extent, figures };
 }
 
 /** @param {string} name */

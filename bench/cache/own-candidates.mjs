@@ -189,7 +189,7 @@ export function sojournCandidates(url) {
  * @param {{ readonly tags: readonly string[] }} [options]
  * @returns {import("./candidate.mjs").Operations}
  */
-function operationsOf(cache, options) {
+export function operationsOf(cache, options) {
   return {
     get: (key) => cache.get(key, options),
     set: (key, value) => cache.set(key, value, options),

@@ -76,7 +76,9 @@ export function tables(figures, local) {
       }),
       ({ rate }) => String(Math.round(1e9 / rate)),
     ),
-  ].join("\n\n");
+  ]
+    .slice(0, local.size === 0 ? 3 : 4)
+    .join("\n\n");
 }
 
 /**
@@ -137,16 +139,11 @@ function microseconds(cpu) {
   return cpu.toFixed(cpu < 10 ? 2 : cpu < 100 ? 1 : 0);
 }
 
-/**
- * Where and with what it ran: figures without it cannot be compared.
- *
- * @param {string} redisVersion
- */
-export function conditions(redisVersion) {
+/** Where and with what it ran: figures without it cannot be compared. */
+export function conditions() {
   const processors = cpus();
   return {
     node: process.version,
-    redis: redisVersion,
     processors: `${processors.length} x ${processors[0]?.model.trim() ?? "unknown"}`,
   };
 }

@@ -47,11 +47,8 @@ async function main() {
   const { candidates, sent } = first;
   const samples = candidates.map((_, at) => starts.flatMap((start) => start.samples[at] ?? []));
   const figures = figuresOf(candidates, samples, sent);
-  const {
-    node,
-    redis: redisVersion,
-    processors,
-  } = conditions(versionIn(await redis.command("INFO", "server")));
+  const redisVersion = versionIn(await redis.command("INFO", "server"));
+  const { node, processors } = conditions();
   const load = loadavg().map((average) => average.toFixed(1));
   const run = { isPinned: arePinned, node, redis: redisVersion, processors, load: load.join(" "), ...extent };
   console.log(

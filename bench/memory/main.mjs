@@ -66,7 +66,7 @@ async function measureOn(command) {
 
 function report() {
   const size = records.reduce((sum, record) => sum + Buffer.byteLength(record), 0) / records.length;
-  const { node, processors } = conditions("");
+  const { node, processors } = conditions();
   const names = layouts.map(({ name }) => name);
   const figures = { node, processors, sessions: count, recordBytes: size, names, columns };
   if (options.includes("--json")) return JSON.stringify(figures, undefined, 2);

@@ -8,6 +8,7 @@ import { createCache } from "cache-manager";
 import { Cacheable } from "cacheable";
 import { Redis } from "ioredis";
 import { Keyv } from "keyv";
+import memjs from "memjs";
 import { ITEMS, noLoad, TTL_SECONDS } from "../cache/candidate.mjs";
 
 const TTL = TTL_SECONDS * 1000;
@@ -28,6 +29,37 @@ export function peerCandidates(url) {
     cacheable("cacheable, Redis", (errors) => ({ primary: keyvRedis(url, "cb2", errors) })),
     cacheable("cacheable, memory + Redis", (errors) => ({ secondary: keyvRedis(url, "cb12", errors) })),
   ];
+}
+
+/**
+ * memjs speaks the binary protocol.
+ *
+ * @param {string} address Of memcached.
+ * @returns {import("../cache/candidate.mjs").Candidate}
+ */
+export function memjsCandidate(address) {
+  const client = memjs.Client.create(address, {
+    expires: TTL_SECONDS,
+    timeout: 30,
+    logger: { log: () => {} },
+  });
+  const get = async (key) => {
+    const { value } = await client.get(`mj:${key}`);
+    return value === null ? null : JSON.parse(value.toString());
+  };
+  return {
+    name: "memjs",
+    isLocal: false,
+    errors: [],
+    operations: {
+      get,
+      set: (key, value) => client.set(`mj:${key}`, JSON.stringify(value), {}),
+      getOrSet: async (key) => (await get(key)) ?? noLoad(),
+      // It has no operation for many keys.
+      getMany: (keys) => Promise.all(keys.map(get)),
+    },
+    close: async () => client.close(),
+  };
 }
 
 /** Without a bus, which would make writes slower: the second one is coherent in a single process only. */

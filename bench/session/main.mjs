@@ -32,7 +32,7 @@ if (options.includes("--profile")) {
   );
 } else {
   const figures = figuresOf(candidates, await measure(candidates, extent), await countGarbage());
-  const { node, processors } = conditions("");
+  const { node, processors } = conditions();
   const load = loadavg()
     .map((average) => average.toFixed(1))
     .join(" ");

@@ -9,6 +9,7 @@ export {
   gzipCompressor,
   zlibCompressor,
 } from "./entry/compression.ts";
+export { lz4Compressor, type Lz4Library } from "./entry/lz4-compressor.ts";
 export {
   brotliCompressor,
   type BrotliOptions,

@@ -182,3 +182,39 @@ test("a session whose expiry is set during its renewal continues until it expire
   clock.advance(21_000);
   await renewing.request(({ isNew }) => expect(isNew).toBe(true));
 });
+
+test("a login that is abandoned during a renewal does not hide the renewed session", async () => {
+  const opened = await openWithFaults({ renewEvery: "24h" });
+  const { browser, sessions, clock, store, otherProcess } = opened;
+  await browser.request((session) => session.login(7));
+  clock.advance(25 * 3_600_000);
+  const late = new Browser(sessions, browser.cookie);
+  const original = store.deleteIfMatch.bind(store);
+  const logInHalfway = async () => {
+    const session = await otherProcess().open(browser.cookie);
+    const tombstones = store.tombstones as SessionTombstones;
+    store.deleteIfMatch = () => {
+      // From here on, nothing reaches the store.
+      tombstones.replace = () => Promise.reject(OFFLINE());
+      return Promise.reject(LOST());
+    };
+    store.delete = () => Promise.reject(OFFLINE());
+    await expect(session.login(7)).rejects.toMatchObject({ outcome: "unknown" });
+    Reflect.deleteProperty(store, "delete");
+    Reflect.deleteProperty(tombstones, "replace");
+  };
+  store.deleteIfMatch = async (...args) => {
+    // The renewal is remembered, and the old record is not yet deleted.
+    await logInHalfway();
+    store.deleteIfMatch = original;
+    return original(...args);
+  };
+  await browser.request((session) => (session.data["n"] = 2));
+  await browser.request(({ data }) => expect(data["n"]).toBe(2));
+  await late.request(async (session) => {
+    await session.login(7);
+    expect(session.data["n"]).toBe(2);
+  });
+  await late.request((session) => session.logout());
+  await browser.request(({ isNew }) => expect(isNew).toBe(true));
+});

@@ -47,16 +47,17 @@ export class SessionFinisher<Data extends object> {
   }
 
   #renewKey(): Promise<void> | undefined {
-    const { cookie, record, data, services } = this.#state;
+    const { cookie, record, data, services, stored, ownKey } = this.#state;
     const { renewEvery, clock } = services;
     if (renewEvery === null || cookie.isLocked || userIdOf(record) === undefined) return undefined;
+    // The browser does not know this key yet.
+    if (stored !== undefined && stored.key === ownKey) return undefined;
     const { renewed, authenticated, created } = record.metadata;
     const now = clock.now();
     if (now - (renewed ?? authenticated ?? created ?? now) < renewEvery) return undefined;
     return this.#enqueue(async (deadline) => {
       const creation = this.#writer.creation();
-      const renew = () =>
-        this.#writer.cycleKey("renewed", { metadata: { renewed: now }, creation, deadline });
+      const renew = () => this.#writer.cycleKey("renewed", { creation, deadline });
       // A request that has only read does not need the renewal: another one has renewed the key.
       if (data.delta().size > 0) await renew();
       else await this.#writer.tolerate(renew);

@@ -15,7 +15,8 @@ import { SessionData } from "./data/session-data.ts";
 import type { KeySource } from "./http/response-cookie.ts";
 import type { LoginOptions } from "./login/auth.ts";
 import { logIn } from "./login/login.ts";
-import { type Delta, type RecordMetadata, SessionRecord } from "./record/session-record.ts";
+import { userIdOf } from "./login/auth.ts";
+import { type Delta, SessionRecord } from "./record/session-record.ts";
 import { endsWithBrowser, EXPIRY_KEY } from "./record/timeouts.ts";
 import type { SessionState } from "./session-state.ts";
 import type { MoveReason } from "./stored/moved-keys.ts";
@@ -68,20 +69,17 @@ export class SessionWriter<Data extends object> {
   /** Gives the session a new key, and saves changes. A session that is not stored is only saved. */
   async cycleKey(
     reason: Exclude<MoveReason, "login">,
-    {
-      metadata = {},
-      creation,
-      deadline,
-    }: { metadata?: RecordMetadata; creation: Creation; deadline: Deadline },
+    { creation, deadline }: { creation: Creation; deadline: Deadline },
   ): Promise<void> {
     const { data, stored, home, cookie, origin } = this.#state;
-    const { events } = this.#state.services;
+    const { events, clock, renewEvery } = this.#state.services;
     const pending = data.delta();
     if (stored === undefined) return this.save(pending, deadline);
     cookie.require("cycleKey");
     const change = (newest: SessionRecord): MergedRecord => {
       const { record, conflicts } = mergeDelta(pending, data, newest);
-      return { record: record.withMetadata(metadata), conflicts };
+      const isRenewed = renewEvery !== null && userIdOf(record) !== undefined;
+      return { record: isRenewed ? record.withMetadata({ renewed: clock.now() }) : record, conflicts };
     };
     const result = await home.records.move(stored, { reason, change, creation }, deadline);
     if (result.status === "ended") return this.#endByExpiry(pending);

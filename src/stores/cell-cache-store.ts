@@ -96,8 +96,9 @@ export class CellCacheStore implements CacheStore {
   }
 
   async set(entry: CacheEntry, condition: SetCondition, deadline: Deadline): Promise<boolean> {
-    const [isStored = false] = await this.setMany([entry], condition, deadline);
-    return isStored;
+    if (condition !== "always") return this.#change(entry.key, setting(toCell(entry), condition), deadline);
+    await this.#cells.put([toCell(entry)], deadline);
+    return true;
   }
 
   async setMany(

@@ -1,102 +1,36 @@
-import { writeFileSync } from "node:fs";
-import { join } from "node:path";
-import { expect, test } from "vitest";
+import { test } from "vitest";
 import { serverForTest } from "../support/redis-connections.ts";
 import { describeWithRedis } from "../support/redis-server.ts";
-import { isSoak, scaled, seed } from "../support/scale.ts";
-import { checkHistory } from "./history/check.ts";
-import type { History, Operation } from "./history/history.ts";
-import { recordHistory } from "./history/record-history.ts";
-import { MAKES_KEY } from "./history/session-model.ts";
+import { isSoak, scaled } from "../support/scale.ts";
+import { describeWithEngine, ENGINES } from "../support/engines/engines.ts";
+import { expectSoundHistory } from "./history/expect-sound-history.ts";
 import { type Fault, STRIKES } from "./history/trouble.ts";
-import { DEADLINE } from "./history/worker-messages.ts";
 
-const OPERATIONS = scaled(700, 100_000);
+const FAULTS = Object.keys(STRIKES) as Fault[];
 
-/** How often each kind of operation ended how. */
-function tally({ operations }: History): Record<string, number> {
-  const counts: Record<string, number> = {};
-  for (const operation of operations) {
-    const { kind, ending } = operation;
-    const names = [ending, `${kind} ${ending}`, ...(isRenewal(operation) ? ["renewed"] : [])];
-    for (const name of names) counts[name] = (counts[name] ?? 0) + 1;
-  }
-  return counts;
-}
+/** Faults of the gate on memcached; the soak tries all of them. */
+const SOME: readonly Fault[] = ["black hole", "reset in mid-reply"];
 
-/** Whether the response has brought another key of the same session. */
-function isRenewal({ kind, key, setCookie = "", isStranger = true }: Operation): boolean {
-  return !isStranger && !MAKES_KEY.has(kind) && setCookie !== "" && setCookie !== key;
-}
-
-/** For a closer look: `SOJOURN_HISTORIES` names a folder. */
-function keep(fault: Fault, history: History): void {
-  const folder = process.env["SOJOURN_HISTORIES"];
-  if (folder === undefined) return;
-  const [final, foundKeys] = [[...history.final], [...(history.foundKeys ?? [])]];
-  const text = JSON.stringify({
-    ...history,
-    final: final.map(([key, saw]) => [key, saw ?? null]),
-    foundKeys,
-  });
-  writeFileSync(join(folder, `${fault.replaceAll(" ", "-")}-${seed}.json`), text);
-}
-
-/** A soak says what it has seen. */
-function report(
-  fault: Fault,
-  history: History,
-  strikes: number,
-  findings: Record<string, readonly string[]>,
-): void {
-  const { operations, pauses } = history;
-  const calls = operations.flatMap((operation) => operation.calls);
-  const longest = calls.reduce((most, { start, end }) => Math.max(most, end - start), 0);
-  const found = Object.entries(findings).map(([name, list]) => `${list.length} ${name}`);
-  process.stdout.write(
-    `${fault}: ${operations.length} operations, ${calls.length} calls (longest ${Math.round(longest)} ms), ` +
-      `${strikes} strikes, ${found.join(", ")}, ${pauses.length} pauses; ${JSON.stringify(tally(history))}\n`,
-  );
-}
+const PROMISE =
+  "no update is lost, nobody is logged out, no session comes back, every call ends in time, nothing is left behind";
 
 describeWithRedis("histories of sessions that two processes share", () => {
-  test.each(Object.keys(STRIKES) as Fault[])(
-    "%s: no update is lost, nobody is logged out, no session comes back, every call ends in time, nothing is left behind",
-    async (fault) => {
-      const server = await serverForTest();
-      const { history, reports, strikes, leakedSockets } = await recordHistory(
-        fault,
-        server.port,
-        OPERATIONS,
-      );
-      const findings = checkHistory(history, DEADLINE);
-      keep(fault, history);
-      if (isSoak) report(fault, history, strikes, { ...findings });
-
-      expect(findings).toStrictEqual({
-        lost: [],
-        phantom: [],
-        resurrected: [],
-        mixed: [],
-        loggedOut: [],
-        late: [],
-        unexpected: [],
-      });
-      expect(history.operations.length).toBeGreaterThanOrEqual(OPERATIONS);
-      expectBothSuccessAndFailure(fault, history);
-      expect(leakedSockets).toBe(0);
-      const clean = { leakedResources: [], leakedListeners: 0, warnings: [], unhandledRejections: [] };
-      expect(reports).toStrictEqual(reports.map(() => ({ type: "done", ...clean })));
-    },
-  );
+  test.each(FAULTS)(`%s: ${PROMISE}`, async (fault) => {
+    const { url } = await serverForTest();
+    const engine = { kind: "redis", url, space: "session", format: "django" } as const;
+    await expectSoundHistory(fault, { engine, hasUsers: true }, scaled(700, 100_000));
+  });
 });
 
-/** A history in which nothing went well, or no fault was felt, shows nothing. */
-function expectBothSuccessAndFailure(fault: Fault, history: History): void {
-  const counts = tally(history);
-  expect(counts["ok"]).toBeGreaterThan(OPERATIONS / 8);
-  for (const name of ["read absent", "renewed", "login ok"])
-    expect(counts[name] ?? 0, name).toBeGreaterThan(0);
-  const failures = (counts["unknown"] ?? 0) + (counts["not-sent"] ?? 0) + (counts["unread"] ?? 0);
-  expect(failures).toBeGreaterThanOrEqual(fault === "none" ? 0 : 1);
-}
+for (const engine of ENGINES.filter(({ commands }) => commands.includes("memcached")))
+  describeWithEngine(engine, "histories of sessions that two processes share", () => {
+    test.each(isSoak ? FAULTS : SOME)(`%s: ${PROMISE}`, async (fault) => {
+      const running = await engine.start();
+      try {
+        const recorded = { engine: await running.makeSpace(), hasUsers: engine.hasUsers };
+        await expectSoundHistory(fault, recorded, scaled(250, 10_000));
+      } finally {
+        await running.stop();
+      }
+    });
+  });

@@ -1,8 +1,11 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { existsSync } from "node:fs";
+import { once } from "node:events";
+import { existsSync, writeFileSync } from "node:fs";
+import { connect } from "node:net";
 import { join } from "node:path";
 import { afterAll, vi } from "vitest";
 import { findDatabaseCommand } from "../../scripts/services.mjs";
+import { freePort, makeCertificate } from "./redis-server.ts";
 import { describeWithCommands, endServer, tracked } from "./server-process.ts";
 import { deleteFolder, makeTemporaryFolder } from "./temporary-folder.ts";
 
@@ -24,9 +27,19 @@ export async function memcachedForFile(): Promise<MemcachedServer | undefined> {
   return server;
 }
 
+/** Further settings of a server. */
+interface ServerOptions {
+  /** Listens with TLS on a port, with a certificate of its own making. */
+  readonly tls?: boolean;
+  /** Line of its file of users, `name:password`. */
+  readonly user?: string;
+}
+
 /** A real memcached of the test's own, on a socket in a temporary folder. */
 export class MemcachedServer {
   readonly folder: string;
+  /** Port of a server with TLS. */
+  port = 0;
   readonly #args: readonly string[];
   #process: ChildProcess | undefined;
 
@@ -40,6 +53,30 @@ export class MemcachedServer {
     const server = new MemcachedServer(args);
     await server.restart();
     return server;
+  }
+
+  /** Starts a server that asks for a password, or speaks TLS. */
+  static async startGuarded({ tls = false, user }: ServerOptions): Promise<MemcachedServer> {
+    const args: string[] = [];
+    const server = new MemcachedServer(args);
+    if (tls) {
+      server.port = await freePort();
+      makeCertificate(server.folder);
+      const files = `ssl_chain_cert=${server.certificate},ssl_key=${join(server.folder, "key.pem")}`;
+      args.push("-l", "127.0.0.1", "-p", String(server.port), "-Z", "-o", files);
+    }
+    if (user !== undefined) {
+      const users = join(server.folder, "users");
+      writeFileSync(users, `${user}\n`);
+      args.push("-Y", users);
+    }
+    await server.restart();
+    return server;
+  }
+
+  /** File of the certificate of a server with TLS. */
+  get certificate(): string {
+    return join(this.folder, "certificate.pem");
   }
 
   /** Path of its socket, which is its address as well. */
@@ -62,14 +99,28 @@ export class MemcachedServer {
   async restart(): Promise<void> {
     await this.kill();
     const user = process.getuid?.() === 0 ? ["-u", "root"] : [];
-    const child = spawn("memcached", ["-s", this.path, ...user, ...this.#args], { stdio: "ignore" });
+    const place = this.port === 0 ? ["-s", this.path] : [];
+    const child = spawn("memcached", [...place, ...user, ...this.#args], { stdio: "ignore" });
     this.#process = tracked(child);
-    await vi.waitUntil(() => existsSync(this.path), { timeout: 10_000, interval: 5 });
+    const isThere = this.port === 0 ? () => existsSync(this.path) : () => isListening(this.port);
+    await vi.waitUntil(isThere, { timeout: 10_000, interval: 5 });
   }
 
   /** Ends it and deletes its folder. */
   async stop(): Promise<void> {
     await this.kill();
     deleteFolder(this.folder);
+  }
+}
+
+async function isListening(port: number): Promise<boolean> {
+  const socket = connect(port, "127.0.0.1");
+  try {
+    await once(socket, "connect");
+    return true;
+  } catch {
+    return false;
+  } finally {
+    socket.destroy();
   }
 }

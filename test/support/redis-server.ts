@@ -264,7 +264,8 @@ export async function freePort(): Promise<number> {
   return port;
 }
 
-function makeCertificate(folder: string, names = "DNS:localhost,IP:127.0.0.1"): void {
+/** Makes `certificate.pem` and `key.pem` in a folder. */
+export function makeCertificate(folder: string, names = "DNS:localhost,IP:127.0.0.1"): void {
   const files = ["-keyout", join(folder, "key.pem"), "-out", join(folder, "certificate.pem")];
   const subject = ["-subj", "/CN=localhost", "-addext", `subjectAltName=${names}`];
   const key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];

@@ -3,9 +3,8 @@ import { describe, expect, test } from "vitest";
 
 import { ImproperlyConfigured } from "../../core/errors.ts";
 import { type CacheCompressor, type Compression, pack, unpack } from "./compression.ts";
-import { brotliCompressor, snappyCompressor, zstdCompressor } from "./compressors.ts";
+import { brotliCompressor, hasZstd, snappyCompressor, zstdCompressor } from "./compressors.ts";
 
-const hasZstd = "zstdCompressSync" in (await import("node:zlib"));
 const MAX = 100_000;
 
 const settings = (compressor: CacheCompressor): Compression => ({
@@ -40,8 +39,28 @@ test("a quality or level that does not exist is refused", () => {
   expect(() => zstdCompressor({ level: 0 })).toThrow(ImproperlyConfigured);
 });
 
+test.runIf(hasZstd)("a zstd frame of Python is read", () => {
+  // zstandard.ZstdCompressor(3).compress() of Python's zstandard 0.25.0
+  const frame = Buffer.from("28b52ffd208c750000387b2261223a317d01000251c508", "hex");
+  expect(unpack(frame, settings(zstdCompressor()))).toBe('{"a":1}'.repeat(20));
+});
+
 test.runIf(!hasZstd)("zstd is refused where Node has none, and told from which version on it has", () => {
   expect(() => zstdCompressor()).toThrow(/22\.15/);
+});
+
+test.each([
+  ["snappyjs", () => import("snappyjs")],
+  ["snappy", () => import("snappy")],
+])("a snappy stream of Python is read by %s, and texts come back", async (_, load) => {
+  const compression = settings(snappyCompressor(await load()));
+  // snappy.compress() of python-snappy 0.7.3
+  const stream = Buffer.from("8c01187b2261223a317dfe0700fe07000507", "hex");
+  expect(unpack(stream, compression)).toBe('{"a":1}'.repeat(20));
+  for (const text of ["", "42", "short", "é".repeat(15), '{"a":1}'.repeat(500)])
+    expect(unpack(pack(text, compression), compression)).toBe(text);
+  const bomb = compression.compressor.compress(Buffer.alloc(MAX + 1));
+  expect(() => unpack(bomb, compression)).toThrow(SyntaxError);
 });
 
 /** Streams of raw snappy: the length, then literals of at most 60 bytes. */

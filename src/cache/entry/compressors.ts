@@ -52,6 +52,9 @@ const zstdSchema = settingsObject({
   ),
 });
 
+/** Whether Node's zlib has zstd. */
+export const hasZstd: boolean = "zstdCompressSync" in zlib;
+
 /** ZSTD_c_compressionLevel, which Node.js has under this name since 22.15. */
 const ZSTD_LEVEL = 100;
 

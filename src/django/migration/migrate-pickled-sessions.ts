@@ -175,7 +175,10 @@ function openSource({ from, decompress }: MigratePickledSessionsOptions, clock: 
 
 function openCacheEngine(django: CheckedDjangoSettings, pageDeadline: () => Deadline): Source {
   const alias = django.SESSION_CACHE_ALIAS ?? "default";
-  const cache = toCaches(django, new UnsupportedSettings()).get(alias);
+  const cache = toCaches(django, new UnsupportedSettings(), {
+    databaseCache: undefined,
+    compressors: {},
+  }).get(alias);
   if (cache?.connection === undefined) {
     throw new ImproperlyConfigured(`django.CACHES["${alias}"]`, "expected a cache in Redis.");
   }

@@ -1,9 +1,9 @@
 import type { CacheSettings } from "../../cache/cache-settings.ts";
-import { type CacheCompressor, gzipCompressor, zlibCompressor } from "../../cache/entry/compression.ts";
 import { memoryCacheStore } from "../../stores/memory/index.ts";
 import { redisCacheStore } from "../../stores/redis/index.ts";
 import type { RedisConnectionSettings } from "../../redis/settings.ts";
 import type { CacheStoreFactory } from "../../stores/cache-store.ts";
+import { compressorOf, type DjangoCompressors, isUncompressed } from "./compressors.ts";
 import { integersOnly } from "./integers-only.ts";
 import { type DatabaseCache, isDatabase, type LocalCacheContext, toLocalStore } from "./local-caches.ts";
 import { isMemcached, memcachedObstacleOf, toMemcachedCache } from "./memcached.ts";
@@ -34,14 +34,6 @@ const JSON_SERIALIZERS: readonly unknown[] = [
   "codex_django.cache.serializers.JsonSerializer",
 ];
 
-const IDENTITY = "django_redis.compressors.identity.IdentityCompressor";
-
-const COMPRESSORS: ReadonlyMap<unknown, (() => CacheCompressor) | undefined> = new Map([
-  [IDENTITY, undefined],
-  ["django_redis.compressors.zlib.ZlibCompressor", zlibCompressor],
-  ["django_redis.compressors.gzip.GzipCompressor", gzipCompressor],
-]);
-
 const CLIENTS: readonly unknown[] = [
   "django_redis.client.DefaultClient",
   "django_redis.client.default.DefaultClient",
@@ -60,7 +52,7 @@ const KNOWN_OPTIONS = new Set(
 export function toCaches(
   django: CheckedDjangoSettings,
   unsupported: UnsupportedSettings,
-  databaseCache?: DatabaseCache,
+  given: GivenByApplication,
 ): ReadonlyMap<string, DjangoCache> {
   const { CACHES, REDIS_URL, ...settings } = django;
   const backends = Object.entries({ default: {}, ...CACHES });
@@ -70,12 +62,18 @@ export function toCaches(
     ignoresErrors,
     unsupported,
     django,
-    databaseCache,
+    ...given,
   };
   return new Map(backends.map(([alias, backend]) => [alias, toCache(alias, backend, context)]));
 }
 
-interface Context extends LocalCacheContext {
+/** Parts that a dump of Django's settings cannot hold. */
+interface GivenByApplication {
+  readonly databaseCache: DatabaseCache | undefined;
+  readonly compressors: DjangoCompressors;
+}
+
+interface Context extends LocalCacheContext, GivenByApplication {
   readonly redisUrl: string;
   readonly ignoresErrors: boolean;
 }
@@ -86,7 +84,7 @@ function toCache(alias: string, backend: DjangoCacheBackend, context: Context): 
   if ((backend.BACKEND ?? LOCMEM) === LOCMEM) return toMemoryCache(backend);
   const local = toLocalStore(path, backend, context);
   if (local !== undefined) return toLocalCache(backend, local);
-  const obstacle = obstacleOf(backend);
+  const obstacle = obstacleOf(backend, context);
   if (obstacle === undefined)
     return isMemcached(backend.BACKEND)
       ? toCacheOnMemcached(path, backend, context)
@@ -100,7 +98,10 @@ function toCache(alias: string, backend: DjangoCacheBackend, context: Context): 
 }
 
 /** Finds the obstacle to sharing a cache: the setting and its effect. */
-function obstacleOf(backend: DjangoCacheBackend): readonly [string, string] | undefined {
+function obstacleOf(
+  backend: DjangoCacheBackend,
+  { compressors }: Context,
+): readonly [string, string] | undefined {
   const { BACKEND, KEY_FUNCTION, OPTIONS } = backend;
   const isOnMemcached = isMemcached(BACKEND);
   if (!isOnMemcached && BACKEND !== CODEX && BACKEND !== DJANGO_REDIS && BACKEND !== CORE) {
@@ -115,8 +116,9 @@ function obstacleOf(backend: DjangoCacheBackend): readonly [string, string] | un
     return ['["KEY_FUNCTION"]', "makes keys in a way that Node cannot know"];
   }
   if (isOnMemcached) return memcachedObstacleOf(backend);
-  if (BACKEND === DJANGO_REDIS && !COMPRESSORS.has(OPTIONS?.["COMPRESSOR"] ?? IDENTITY)) {
-    return ['["OPTIONS"]["COMPRESSOR"]', "is neither zlib nor gzip"];
+  const name = OPTIONS?.["COMPRESSOR"];
+  if (BACKEND === DJANGO_REDIS && !isUncompressed(name) && compressorOf(name, compressors) === undefined) {
+    return ['["OPTIONS"]["COMPRESSOR"]', "needs the option compressors of djangoSettings()"];
   }
   const client = OPTIONS?.["CLIENT_CLASS"];
   if (client === undefined || CLIENTS.includes(client)) return undefined;
@@ -159,7 +161,7 @@ function toRedisCache(
   const options = backend.OPTIONS ?? {};
   const isDjangoRedis = backend.BACKEND === DJANGO_REDIS;
   nameOptions(path, options, context.unsupported);
-  const makeCompressor = isDjangoRedis ? COMPRESSORS.get(options["COMPRESSOR"] ?? IDENTITY) : undefined;
+  const compression = isDjangoRedis ? compressorOf(options["COMPRESSOR"], context.compressors) : undefined;
   const isJson = isJsonBackend(backend.BACKEND, options);
   if (!isJson) context.unsupported.add(`${path}["OPTIONS"]["SERIALIZER"]`, NOT_JSON);
   const ignoresErrors = isDjangoRedis && (options["IGNORE_EXCEPTIONS"] ?? context.ignoresErrors) === true;
@@ -168,14 +170,14 @@ function toRedisCache(
     ...keys,
     connection: connectionOf(backend, path, context),
     sessionStore: redisCacheStore({ connection: alias }),
-    isPlainJson: isJson && makeCompressor === undefined,
+    isPlainJson: isJson && compression === undefined,
     settings: {
       ...keys,
       timeout: timeoutOf(backend),
       // django-redis has locks too, which have to exclude Node's.
       store: redisCacheStore({ connection: alias, ...(isDjangoRedis && { locks: "django-redis" as const }) }),
       ...(ignoresErrors && { onStoreError: "miss" as const }),
-      ...(makeCompressor !== undefined && isJson && { compression: makeCompressor() }),
+      ...(compression !== undefined && isJson && { compression }),
       ...(!isJson && { serializer: integersOnly(path) }),
     },
   };

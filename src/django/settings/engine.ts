@@ -2,6 +2,7 @@ import type { RedisConnectionSettings } from "../../redis/settings.ts";
 import type { SessionSettings } from "../../session/session-settings.ts";
 import type { SessionStoreFactory } from "../../stores/session-store.ts";
 import type { DjangoCache } from "./caches.ts";
+import type { DjangoCompressors } from "./compressors.ts";
 import type { CheckedDjangoSettings } from "./names.ts";
 import type { UnsupportedSettings } from "./unsupported.ts";
 
@@ -19,4 +20,5 @@ export interface EngineContext {
   /** Django's table `django_session`, if the application has passed it. */
   readonly database: SessionStoreFactory | undefined;
   readonly unsupported: UnsupportedSettings;
+  readonly compressors: DjangoCompressors;
 }

@@ -1,5 +1,6 @@
 import { MODEL_BACKEND } from "../../session/login/auth.ts";
 import type { CacheSettings } from "../../cache/cache-settings.ts";
+import type { CacheCompressor } from "../../cache/entry/compression.ts";
 import { DJANGO_SITE, type SojournSettings } from "../../create-sojourn.ts";
 import type { RedisConnectionSettings } from "../../redis/settings.ts";
 import type { SessionStoreFactory } from "../../stores/session-store.ts";
@@ -35,6 +36,13 @@ export interface DjangoSettingsOptions {
    * @defaultValue none: such a cache is apart, in the memory of the process
    */
   readonly databaseCache?: DatabaseCache | undefined;
+  /**
+   * Compressors by the path of the class that `OPTIONS["COMPRESSOR"]` names, or by the module of
+   * `COMPRESS_LIB`: `{ "django_redis.compressors.lz4.Lz4Compressor": lz4Compressor(library) }`.
+   *
+   * @defaultValue django-redis's zlib and gzip, and its zstd where Node.js has it (22.15)
+   */
+  readonly compressors?: Readonly<Record<string, CacheCompressor>> | undefined;
 }
 
 /** Limits shared with django-ratelimit: arguments of `djangoRatelimit(caches[cache], …)`. */
@@ -73,13 +81,19 @@ export interface FromDjangoSettings {
  */
 export function djangoSettings(
   settings: DjangoSettings,
-  { database, databaseCache }: DjangoSettingsOptions = {},
+  { database, databaseCache, compressors = {} }: DjangoSettingsOptions = {},
 ): FromDjangoSettings {
   const django = checkDjangoSettings(settings);
   const unsupported = new UnsupportedSettings();
-  const caches = toCaches(django, unsupported, databaseCache);
+  const caches = toCaches(django, unsupported, { databaseCache, compressors });
   const sessions = database && inDatabaseZone(django, database);
-  const { settings: engine, connection } = toEngine({ django, caches, database: sessions, unsupported });
+  const { settings: engine, connection } = toEngine({
+    django,
+    caches,
+    database: sessions,
+    unsupported,
+    compressors,
+  });
   return {
     settings: {
       [DJANGO_SITE]: true,

@@ -1,6 +1,7 @@
 import type { RedisConnectionSettings } from "../../redis/settings.ts";
 import { redisBucketSessionStore, redisSessionStore } from "../../stores/redis/index.ts";
 import { cannotShare, type CheckedDjangoSettings } from "./names.ts";
+import { compressorOf } from "./compressors.ts";
 import type { DjangoEngine, EngineContext } from "./engine.ts";
 
 const SERVER = 'REDIS_SESSION_CONFIG["SERVER"]';
@@ -10,15 +11,17 @@ const PYTHON_OPTIONS: Readonly<Record<string, string>> = {
   KEY_GENERATOR: "is a function of Python; give redisSessionStore() one of its own",
   HASH_KEY_GENERATOR: "is a function of Python; give redisBucketSessionStore() one of its own",
   HASH_KEYS_CHECK_FOR_EXPIRY: "is a function of Python; sessions.clearExpired() checks all hashes",
-  COMPRESS_LIB: "is a module of Python; Node compresses with zlib",
   LOG_KEY_ERROR: "is not needed: the generators are checked at start",
 };
+
+const ZLIB_INSTEAD =
+  "is a module of Python: Node compresses with zlib, unless the option compressors of djangoSettings() has it";
 
 /**
  * Converts django-redisession's layout for use after the migration: strings or hashes, with JSON
  * instead of its pickles, which `migratePickledSessions` moves.
  */
-export function redisessionSettings({ django, unsupported }: EngineContext): DjangoEngine {
+export function redisessionSettings({ django, unsupported, compressors }: EngineContext): DjangoEngine {
   const config = django.REDIS_SESSION_CONFIG ?? {};
   unsupported.add(
     "SESSION_ENGINE",
@@ -28,6 +31,10 @@ export function redisessionSettings({ django, unsupported }: EngineContext): Dja
     if (config[name] !== undefined && config[name] !== null)
       unsupported.add(`REDIS_SESSION_CONFIG["${name}"]`, reason);
   const connection = redisessionConnection(django);
+  const library = config["COMPRESS_LIB"];
+  const compressor = compressorOf(library, compressors);
+  if (typeof library === "string" && library !== "zlib" && compressor === undefined)
+    unsupported.add('REDIS_SESSION_CONFIG["COMPRESS_LIB"]', ZLIB_INSTEAD);
   const minLength = config["COMPRESS_MIN_LENGTH"];
   const store =
     config["USE_HASH"] === false
@@ -35,6 +42,7 @@ export function redisessionSettings({ django, unsupported }: EngineContext): Dja
       : redisBucketSessionStore({
           connection: "session",
           ...(typeof minLength === "number" && { minLength }),
+          ...(compressor !== undefined && { compressor }),
         });
   return { settings: { store, format: "json" }, connection };
 }

@@ -209,6 +209,7 @@ export class KeyMove {
       await this.#endSuccessors(this.#source.storageKey, "moved").catch(throwUnknown);
     await this.#unlistSource();
     if (this.#target === undefined) return { status: "ended" };
+    if (this.#move.reason === "renewed") await ignoreStoreError(this.#claimKey(this.#target));
     await this.#endRivals();
     if (this.#previous !== undefined && this.#previous.reason !== "renewed" && this.#rivals.length === 0)
       await ignoreStoreError(
@@ -224,6 +225,17 @@ export class KeyMove {
   async #endRivals(): Promise<void> {
     for (const { storageKey } of this.#rivals)
       await ignoreStoreError(this.#writer.end(storageKey, this.#deadline));
+  }
+
+  /**
+   * Lets the old key lead to this renewal again, if a login or a cycled key has taken it over and
+   * then lost: a process that has stopped meanwhile cannot do so itself, and would hide the session.
+   */
+  async #claimKey(target: StoredSession): Promise<void> {
+    const present = await this.#moved?.find(this.#source.storageKey, this.#deadline);
+    if (present === undefined || present.isBegun || present.storageKey === target.storageKey) return;
+    if (present.reason === "login" || present.reason === "cycled")
+      await this.#moved?.replace(this.#source, target, "renewed", this.#deadline);
   }
 
   async #unlistSource(): Promise<void> {

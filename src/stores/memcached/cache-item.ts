@@ -13,8 +13,11 @@ const FORM = /^([!-]|[0-9a-z]{1,11})(?: ([A-Za-z0-9+/=]+))?$/;
  */
 export function writeItem(key: string, { entry, lease }: Cell): Buffer {
   const end = entry === undefined ? NO_ENTRY : toText(entry.expiresAt);
-  const head = lease === undefined ? end : `${end} ${writeState(key, lease)}`;
-  return Buffer.concat([Buffer.from(`${head}\n`), entry?.value ?? Buffer.alloc(0)]);
+  const head = lease === undefined ? `${end}\n` : `${end} ${writeState(key, lease)}\n`;
+  const bytes = Buffer.allocUnsafe(head.length + (entry?.value.length ?? 0));
+  bytes.write(head, "latin1");
+  entry?.value.copy(bytes, head.length);
+  return bytes;
 }
 
 /** Reads a cell, whether its parts have expired or not. A text of another form is an empty one. */

@@ -1,5 +1,6 @@
 import * as v from "valibot";
 import type { ConnectionOptions } from "node:tls";
+import { type Duration, durationSchema } from "../../core/durations.ts";
 import { ImproperlyConfigured } from "../../core/errors.ts";
 import { parseSettings, settingsObject } from "../../core/settings.ts";
 import { CellCacheStore } from "../cell-cache-store.ts";
@@ -29,8 +30,26 @@ export interface MemcachedServers {
   readonly distribution?: "rendezvous" | "modula" | undefined;
   /** Options of TLS (`tls.connect` of Node.js); `true`: without any. @defaultValue no TLS */
   readonly tls?: boolean | ConnectionOptions | undefined;
-  /** Credentials of memcached's text authentication (its option `-Y`). @defaultValue none */
+  /**
+   * Credentials of memcached's text authentication (its option `-Y`), without spaces.
+   *
+   * @defaultValue none
+   */
   readonly authentication?: { readonly username: string; readonly password: string } | undefined;
+  /**
+   * Time in which a connection has to be ready for commands, with TLS and authentication; after it,
+   * another one is opened. Seconds, or text such as `"500ms"`; more than 0.
+   *
+   * @defaultValue `"1s"`
+   */
+  readonly connectTimeout?: Duration | undefined;
+  /**
+   * Time without any byte after which a connection that owes replies is closed, and another one
+   * opened. Seconds, or text such as `"500ms"`; more than 0.
+   *
+   * @defaultValue `"1s"`
+   */
+  readonly stallTimeout?: Duration | undefined;
 }
 
 /** Options of {@link memcachedSessionStore}. */
@@ -52,13 +71,16 @@ export interface MemcachedSessionStoreOptions extends MemcachedServers {
 /** memcached's limit of 1 MiB, less what it keeps beside a value: its own header and the key. */
 const MAX_ITEM_BYTES = 1_048_000;
 
+const CREDENTIAL = "text without spaces, since memcached takes none in its file of users";
+const credentialSchema = v.pipe(v.string(CREDENTIAL), v.regex(/^\S+$/, CREDENTIAL));
+
 const serversSchema = {
   servers: v.optional(v.unknown(), "127.0.0.1:11211"),
   distribution: v.optional(v.picklist(["rendezvous", "modula"], '"rendezvous" or "modula"'), "rendezvous"),
   tls: v.optional(v.unknown()),
-  authentication: v.optional(
-    v.strictObject({ username: v.string("text without spaces"), password: v.string("text") }),
-  ),
+  authentication: v.optional(v.strictObject({ username: credentialSchema, password: credentialSchema })),
+  connectTimeout: v.optional(durationSchema({ least: "1ms" }), "1s"),
+  stallTimeout: v.optional(durationSchema({ least: "1ms" }), "1s"),
 };
 
 const maxItemBytesSchema = v.optional(
@@ -138,18 +160,16 @@ export function memcachedSessionStore(options: MemcachedSessionStoreOptions = {}
   };
 }
 
-function openClient(
-  {
-    servers,
-    tls,
-    ...settings
-  }: { servers: unknown; tls?: unknown } & Pick<ClientSettings, "distribution" | "authentication">,
-  factory: string,
-): MemcachedClient {
+interface Servers extends Omit<ClientSettings, "servers" | "tls"> {
+  readonly servers: unknown;
+  readonly tls?: unknown;
+}
+
+function openClient({ servers, tls, ...settings }: Servers, factory: string): MemcachedClient {
   return new MemcachedClient({
+    ...settings,
     servers: parseServers(servers, `${factory}.servers`),
     tls: toTls(tls, factory),
-    ...settings,
   });
 }
 

@@ -1,4 +1,4 @@
-import type { Clock, Milliseconds } from "../../core/clock.ts";
+import type { Clock, EpochMilliseconds, Milliseconds } from "../../core/clock.ts";
 import type { Deadline } from "../../core/deadlines.ts";
 import { CacheUsageError, StoreServiceError } from "../../core/errors.ts";
 import { expiryAt, taking } from "../cell-rules.ts";
@@ -7,6 +7,7 @@ import type { Cell, CellEntry, CellLock, Cells, Decide, Decision, NewCellEntry }
 import { KeyQueues } from "../key-queues.ts";
 import { readItem, writeItem } from "./cache-item.ts";
 import { type MemcachedClient, tokenOf } from "./client/memcached-client.ts";
+import type { MetaReply } from "./client/meta-reader.ts";
 import { toExpiration } from "./expiration.ts";
 
 /** Bytes to store, and for how long. */
@@ -14,6 +15,9 @@ interface Stored {
   readonly bytes: Buffer;
   readonly life: Milliseconds | null;
 }
+
+const VALUE: readonly string[] = ["v"];
+const NO_FLAGS: readonly string[] = [];
 
 /** First part of the keys of locks, which are no entries: no prefix of a cache begins like it. */
 const LOCK_PREFIX = "\0lock\0";
@@ -38,13 +42,11 @@ export class MemcachedCells implements Cells {
     this.#maxItemBytes = maxItemBytes;
   }
 
-  read(keys: readonly string[], deadline: Deadline): Promise<readonly (CellEntry | undefined)[]> {
-    return Promise.all(
-      keys.map(async (key) => {
-        const { value } = await this.#client.ask("mg", key, ["v"], deadline);
-        return this.#toCell(value).entry;
-      }),
-    );
+  async read(keys: readonly string[], deadline: Deadline): Promise<readonly (CellEntry | undefined)[]> {
+    const [key] = keys;
+    if (key !== undefined && keys.length === 1) return [this.#toEntry(await this.#ask(key, deadline))];
+    const replies = await Promise.all(keys.map((each) => this.#ask(each, deadline)));
+    return replies.map((reply) => this.#toEntry(reply));
   }
 
   change<Answer>(
@@ -70,12 +72,9 @@ export class MemcachedCells implements Cells {
 
   async put(entries: readonly NewCellEntry[], deadline: Deadline): Promise<void> {
     const now = this.#clock.now();
-    await Promise.all(
-      entries.map(({ key, value, ttl }) => {
-        const bytes = writeItem(key, { entry: { value, expiresAt: expiryAt(now, ttl) } });
-        return this.#write(key, { bytes, life: ttl }, [], deadline);
-      }),
-    );
+    const [entry] = entries;
+    if (entry !== undefined && entries.length === 1) await this.#put(entry, now, deadline);
+    else await Promise.all(entries.map((each) => this.#put(each, now, deadline)));
   }
 
   async delete(keys: readonly string[], deadline: Deadline): Promise<number> {
@@ -97,6 +96,15 @@ export class MemcachedCells implements Cells {
 
   async close(): Promise<void> {
     this.#client.close();
+  }
+
+  #ask(key: string, deadline: Deadline): Promise<MetaReply> {
+    return this.#client.ask("mg", key, VALUE, deadline);
+  }
+
+  #put({ key, value, ttl }: NewCellEntry, now: EpochMilliseconds, deadline: Deadline): Promise<MetaReply> {
+    const bytes = writeItem(key, { entry: { value, expiresAt: expiryAt(now, ttl) } });
+    return this.#write(key, { bytes, life: ttl }, NO_FLAGS, deadline);
   }
 
   #changeCell<Answer>(key: string, decide: Decide<Cell, Answer>, deadline: Deadline): Promise<Answer> {
@@ -151,7 +159,13 @@ export class MemcachedCells implements Cells {
         `The entry has ${bytes.length} bytes, more than memcached takes (maxItemBytes ${this.#maxItemBytes}).`,
         { outcome: "not-sent" },
       );
-    return this.#client.ask("ms", key, [...flags, `T${toExpiration(life, this.#clock)}`], deadline, bytes);
+    const expiration = `T${toExpiration(life, this.#clock)}`;
+    return this.#client.ask("ms", key, [...flags, expiration], deadline, bytes);
+  }
+
+  #toEntry({ value }: MetaReply): CellEntry | undefined {
+    const entry = value === undefined ? undefined : readItem(value).entry;
+    return entry !== undefined && entry.expiresAt > this.#clock.now() ? entry : undefined;
   }
 
   #toCell(value: Buffer | undefined): Cell {

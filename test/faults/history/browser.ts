@@ -21,15 +21,15 @@ const EVENTS = {
   expire: 6,
 } as const;
 
+/** Without an index of users, nobody can end a session from elsewhere. */
+const EVENTS_WITHOUT_USERS = { ...EVENTS, revoke: 0, revokeUser: 0 };
+
 /** Share of the pages that have an event, and of those that have two. */
 const EVENTFUL = 0.4;
 const TWICE = 0.1;
 
 /** Share of the requests that were sent with a cookie which has been replaced since. */
 const LATE = 0.04;
-
-/** For how long requests with a replaced cookie are still under way; shorter than a moved key is remembered. */
-const LATE_MS = 10_000;
 
 /** How long a connection rests after a failure: one that is refused would use up all requests otherwise. */
 const REST = 10;
@@ -41,6 +41,9 @@ export interface BrowserOptions {
   readonly visitor: number;
   readonly user: string;
   readonly random: Random;
+  readonly hasUsers: boolean;
+  /** Time for which requests with a replaced cookie are still under way, in milliseconds. */
+  readonly lateFor: number;
   readonly send: Send;
   readonly isOver: () => boolean;
   readonly onAnswer: (id: string, times: { readonly sentAt: number; readonly arrivedAt: number }) => void;
@@ -96,13 +99,14 @@ export class Browser {
   }
 
   #openPage(): void {
-    const { random } = this.#options;
+    const { random, hasUsers } = this.#options;
+    const weights = hasUsers ? EVENTS : EVENTS_WITHOUT_USERS;
     const free = Array.from({ length: BURST }, (_, at) => at).filter((at) => !this.#busy.has(at));
     const share = random.next();
     const events = share < TWICE ? 2 : share < EVENTFUL ? 1 : 0;
     const eventful = new Set(Array.from({ length: events }, () => random.pick([...free, 0])));
     for (const connection of free) {
-      const kind = eventful.has(connection) ? random.weighted(EVENTS) : random.weighted(ORDINARY);
+      const kind = eventful.has(connection) ? random.weighted(weights) : random.weighted(ORDINARY);
       const sending = this.#request(connection, this.#subject(kind)).finally(() =>
         this.#busy.delete(connection),
       );
@@ -111,10 +115,10 @@ export class Browser {
   }
 
   #subject(kind: Subject["kind"]): Subject {
-    const { random, user } = this.#options;
+    const { random, user, lateFor } = this.#options;
     if (kind === "revokeUser") return { kind, user };
     const now = monotonic();
-    this.#replaced = this.#replaced.filter(({ at }) => now - at < LATE_MS);
+    this.#replaced = this.#replaced.filter(({ at }) => now - at < lateFor);
     const isLate = this.#replaced.length > 0 && random.next() < (kind === "logout" ? 0.3 : LATE);
     const key = isLate ? random.pick(this.#replaced).key : this.#cookie;
     return { kind, key, ...(isLate && { isLate }), ...(kind === "login" && { user }) };

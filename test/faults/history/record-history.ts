@@ -5,6 +5,8 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { vi } from "vitest";
 import { createSojourn } from "../../../src/create-sojourn.ts";
+import { type EngineDescription, onServer, serverOf } from "../../support/engines/engine-description.ts";
+import { openEngine } from "../../support/engines/open-engine.ts";
 import { Random } from "../../support/random.ts";
 import { seed } from "../../support/scale.ts";
 import { temporaryFolder } from "../../support/temporary-folder.ts";
@@ -33,6 +35,13 @@ const PROCESSES = 2;
 const VISITORS = 3;
 const USERS = 2;
 
+/**
+ * Times for which replaced cookies are sent, in milliseconds: shorter than a moved key is remembered, which
+ * Redis measures by its own clock, and other engines by {@link historyClock}, which is 20 times as fast.
+ */
+const LATE_ON_REDIS = 10_000;
+const LATE_ELSEWHERE = 2000;
+
 /** How long a worker may take to end when all of its work is done. */
 const EXIT_TIME = 5000;
 
@@ -45,19 +54,30 @@ export interface Recording {
   readonly leakedSockets: number;
 }
 
+/** Sessions whose history is recorded. */
+export interface Recorded {
+  readonly engine: EngineDescription;
+  /** Whether it has an index of users. */
+  readonly hasUsers: boolean;
+}
+
 /**
- * Records what several processes do to the same sessions while the network between them and Redis has a
- * fault.
+ * Records what several processes do to the same sessions while the network between them and Redis, or
+ * memcached, has a fault.
  */
-export async function recordHistory(fault: Fault, redisPort: number, operations: number): Promise<Recording> {
+export async function recordHistory(
+  fault: Fault,
+  { engine, hasUsers }: Recorded,
+  operations: number,
+): Promise<Recording> {
   const projectName = fault.replaceAll(" ", "-");
-  const proxy = await TcpProxy.start(redisPort);
+  const proxy = await TcpProxy.start(serverOf(engine));
   const folder = temporaryFolder();
   const epoch = Date.now();
-  const url = `redis://127.0.0.1:${proxy.port}`;
   const workers = Array.from({ length: PROCESSES }, (_, number) => {
     return new Worker({
-      url,
+      engine: onServer(engine, proxy.port),
+      hasUsers,
       projectName,
       process: number,
       seed,
@@ -69,14 +89,14 @@ export async function recordHistory(fault: Fault, redisPort: number, operations:
     await Promise.all(workers.map((worker) => worker.ready));
     let isOver = false;
     const trouble = makeTrouble(fault, proxy, new Random(seed), () => isOver);
-    const times = await browse(workers, operations).finally(() => (isOver = true));
+    const times = await browse(workers, operations, { engine, hasUsers }).finally(() => (isOver = true));
     for (const worker of workers) worker.tell({ type: "stop" });
     const reports = await Promise.all(workers.map((worker) => worker.done));
     const strikes = await trouble;
     await Promise.all(workers.map((worker) => worker.exit()));
     const leakedSockets = await socketsLeftOf(proxy);
     return {
-      history: await readHistory(workers, times, { projectName, redisPort, epoch }),
+      history: await readHistory(workers, times, { projectName, engine, hasUsers, epoch }),
       reports,
       strikes,
       leakedSockets,
@@ -97,7 +117,11 @@ interface Times {
  *
  * @returns When each operation was sent and answered.
  */
-async function browse(workers: readonly Worker[], operations: number): Promise<ReadonlyMap<string, Times>> {
+async function browse(
+  workers: readonly Worker[],
+  operations: number,
+  { engine, hasUsers }: Recorded,
+): Promise<ReadonlyMap<string, Times>> {
   const times = new Map<string, Times>();
   const crashed = Promise.race(workers.map((worker) => worker.crashed));
   const browsers = Array.from({ length: VISITORS }, (_, visitor) => {
@@ -109,6 +133,8 @@ async function browse(workers: readonly Worker[], operations: number): Promise<R
       visitor,
       user: `user${visitor % USERS}`,
       random: new Random(seed + 1000 * visitor),
+      hasUsers,
+      lateFor: engine.kind === "redis" ? LATE_ON_REDIS : LATE_ELSEWHERE,
       send,
       isOver: () => times.size >= operations,
       onAnswer: (id, each) => times.set(id, each),
@@ -189,7 +215,8 @@ class Worker {
 /** The settings that the final look shares with the workers. */
 interface Place {
   readonly projectName: string;
-  readonly redisPort: number;
+  readonly engine: EngineDescription;
+  readonly hasUsers: boolean;
   readonly epoch: number;
 }
 
@@ -209,20 +236,26 @@ async function readHistory(
   }
   const keys = new Set(operations.flatMap(({ newKey = "", setCookie = "" }) => [newKey, setCookie]));
   keys.delete("");
-  return { operations, pauses, maxPerUser: MAX_PER_USER, ...(await lookAtTheEnd(keys, place)) };
+  return {
+    operations,
+    pauses,
+    maxPerUser: place.hasUsers ? MAX_PER_USER : undefined,
+    ...(await lookAtTheEnd(keys, place)),
+  };
 }
 
 /** Past the proxy. */
 async function lookAtTheEnd(
   keys: Iterable<string>,
-  { projectName, redisPort, epoch }: Place,
+  { projectName, engine, epoch }: Place,
 ): Promise<Pick<History, "final" | "foundKeys">> {
+  const opened = openEngine(onServer(engine, serverOf(engine)));
   const { sessions, close } = createSojourn<VisitorData>({
     projectName,
     ...SECRETS[0],
     clock: historyClock(epoch),
-    redis: { default: `redis://127.0.0.1:${redisPort}` },
-    sessions: { deadline: "10s" },
+    redis: opened.redis,
+    sessions: { store: opened.store, format: opened.format, deadline: "10s" },
   });
   const final = new Map<string, Sight | undefined>();
   const foundKeys = new Map<string, string>();
@@ -232,5 +265,6 @@ async function lookAtTheEnd(
     if (session.cookieHeader !== undefined) foundKeys.set(key, session.cookieHeader);
   }
   await close();
+  await opened.close();
   return { final, foundKeys };
 }

@@ -1,9 +1,13 @@
+import type { EngineDescription } from "../../support/engines/engine-description.ts";
 import { type Clock, systemClock } from "../../../src/core/clock.ts";
 import type { Subject } from "./operator.ts";
 
 /** The settings of a worker, as JSON in its first argument. */
 export interface WorkerOptions {
-  readonly url: string;
+  /** Where the sessions are, through the proxy. */
+  readonly engine: EngineDescription;
+  /** Whether it has an index of users. */
+  readonly hasUsers: boolean;
   readonly projectName: string;
   /** Its number, from 0. */
   readonly process: number;

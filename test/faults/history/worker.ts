@@ -5,6 +5,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import "@redis/client";
 import { createSojourn } from "sojourn";
 import { djangoAuth } from "sojourn/django";
+import { openEngine } from "../../support/engines/open-engine.ts";
 import { Random } from "../../support/random.ts";
 import { leaksSince, takeInventory } from "../leaks.ts";
 import type { Operation } from "./history.ts";
@@ -73,16 +74,32 @@ process.off("disconnect", endAtOnce);
 process.disconnect();
 
 function openSite(secrets: (typeof SECRETS)[number]): OpenedSite {
+  const engine = openEngine(options.engine, { connectTimeout: "300ms", stallTimeout: "300ms" });
   const { sessions, close } = createSojourn<VisitorData>({
     projectName: options.projectName,
     ...secrets,
     clock,
-    redis: { default: { url: options.url, connectTimeout: "300ms", stallTimeout: "300ms" } },
-    sessions: { deadline: `${DEADLINE}ms`, touchEvery: "500ms", renewEvery: "1s", maxPerUser: MAX_PER_USER },
+    redis: engine.redis,
+    sessions: {
+      store: engine.store,
+      format: engine.format,
+      deadline: `${DEADLINE}ms`,
+      touchEvery: "500ms",
+      renewEvery: "1s",
+      ...(options.hasUsers && { maxPerUser: MAX_PER_USER }),
+    },
   });
   sessions.on("login", noteLogin);
   sessions.on("touchFailed", noteTouchFailed);
-  return { sessions, close, auth: djangoAuth<User>({ ...secrets, findUser: async (id) => userOf(id) }) };
+  const closeAll = async () => {
+    await close();
+    await engine.close();
+  };
+  return {
+    sessions,
+    close: closeAll,
+    auth: djangoAuth<User>({ ...secrets, findUser: async (id) => userOf(id) }),
+  };
 }
 
 /** The application with the current secret. */

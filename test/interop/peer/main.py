@@ -13,6 +13,7 @@ import site_settings
 site_settings.configure()
 
 import auth  # noqa: E402  Django wants its settings first.
+import compressors  # noqa: E402
 import cookie_engine  # noqa: E402
 import csrf  # noqa: E402
 import file_engine  # noqa: E402
@@ -57,6 +58,8 @@ OPERATIONS = {
     "messagesTake": messages.take,
     "messagesNested": messages.nested,
     "messagesText": messages.text,
+    "compress": compressors.compress,
+    "decompress": compressors.decompress,
 }
 
 

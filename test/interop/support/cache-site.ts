@@ -1,4 +1,5 @@
 import { type ControlClient, RedisServer } from "../../support/redis-server.ts";
+import { LZ4 } from "./compressors.ts";
 import { DjangoSite } from "./django-site.ts";
 import type { Django } from "./djangos.ts";
 import { SharedCaches } from "./shared-cache.ts";
@@ -59,6 +60,14 @@ export const KINDS: Readonly<Record<"codex" | "lts", Readonly<Record<string, Kin
       options: { ...JSON_OPTION, COMPRESSOR: "django_redis.compressors.gzip.GzipCompressor" },
       version: 7,
       sample: { compressed: "1f8b" },
+      hasTtl: true,
+      counts: true,
+    },
+    lz4: {
+      title: "django-redis with LZ4, by lz4-napi",
+      backend: DJANGO_REDIS,
+      options: { ...JSON_OPTION, COMPRESSOR: LZ4 },
+      sample: { compressed: "0422" },
       hasTtl: true,
       counts: true,
     },

@@ -1,5 +1,6 @@
 import { type Cache, createSojourn, type Sojourn } from "sojourn";
 import { djangoSettings, type FromDjangoSettings } from "sojourn/django";
+import { COMPRESSORS } from "./compressors.ts";
 import type { DjangoSite } from "./django-site.ts";
 import { SECRET } from "./django-peer.ts";
 import type { SiteVisitor } from "./site-visitor.ts";
@@ -17,7 +18,10 @@ export class SharedCaches {
   readonly #sojourn: Sojourn<object>;
 
   constructor(site: DjangoSite) {
-    const { settings, unsupported } = djangoSettings({ SECRET_KEY: SECRET, ...site.settings });
+    const { settings, unsupported } = djangoSettings(
+      { SECRET_KEY: SECRET, ...site.settings },
+      { compressors: COMPRESSORS },
+    );
     const caches = Object.entries(settings.caches ?? {}).map(([alias, cache]) => {
       // Two busy processors: an answer may take its time.
       return [alias, { ...cache, deadline: "20s" }] as const;

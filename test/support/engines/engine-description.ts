@@ -37,6 +37,23 @@ export type EngineDescription =
   | { readonly kind: "file"; readonly path: string };
 
 /** The connections that an engine needs. */
-export function redisOf(description: EngineDescription): RedisSettings {
-  return "url" in description ? { default: description.url } : {};
+export function redisOf(description: EngineDescription, timeouts: object = {}): RedisSettings {
+  return "url" in description ? { default: { url: description.url, ...timeouts } } : {};
+}
+
+/** Server of Redis or of memcached: a port of 127.0.0.1, or the path of a socket. */
+type Server = number | string;
+
+/** Returns the server of a place. One on several servers of memcached goes to the first of them. */
+export function serverOf(description: EngineDescription): Server {
+  if ("url" in description) return Number(new URL(description.url).port);
+  if ("servers" in description && description.servers[0] !== undefined) return description.servers[0];
+  throw new Error(`${description.kind} has no server of its own`);
+}
+
+/** Returns the same place on another server: on a proxy in front of it, or on one of several alone. */
+export function onServer(description: EngineDescription, server: Server): EngineDescription {
+  const address = typeof server === "number" ? `127.0.0.1:${server}` : server;
+  if ("url" in description) return { ...description, url: `redis://${address}` };
+  return "servers" in description ? { ...description, servers: [address] } : description;
 }

@@ -1,7 +1,7 @@
 import { Kysely, MysqlDialect, PostgresDialect } from "kysely";
 import { createPool } from "mysql2";
 import { Pool } from "pg";
-import type { SessionStoreFactory } from "sojourn";
+import type { Duration, SessionStoreFactory } from "sojourn";
 import type { RedisSettings } from "sojourn/redis";
 import { cacheSessionStore } from "sojourn/stores/cache";
 import { cachedDbSessionStore } from "sojourn/stores/cached-db";
@@ -26,16 +26,22 @@ export interface OpenedEngine {
   readonly close: () => Promise<void>;
 }
 
+/** How long a connection to Redis or memcached may take to open, and to say nothing. */
+export interface EngineTimeouts {
+  readonly connectTimeout?: Duration;
+  readonly stallTimeout?: Duration;
+}
+
 /** Opens a place for sessions. It can be called in any process, and does no I/O. */
-export function openEngine(description: EngineDescription): OpenedEngine {
-  const redis = redisOf(description);
+export function openEngine(description: EngineDescription, timeouts: EngineTimeouts = {}): OpenedEngine {
+  const redis = redisOf(description, timeouts);
   const database = "database" in description ? openDatabase(description.database) : undefined;
   const isJson =
     description.kind === "buckets" || (description.kind === "redis" && description.format === "json");
   return {
     redis,
     format: isJson ? "json" : "django",
-    store: storeOf(description, database),
+    store: storeOf(description, database, timeouts),
     close: async () => database?.destroy(),
   };
 }
@@ -53,7 +59,11 @@ export function openDatabase(description: DatabaseDescription): Kysely<unknown> 
   return new Kysely({ dialect: new PostgresDialect({ pool }) });
 }
 
-function storeOf(description: EngineDescription, database: Kysely<unknown> | undefined): SessionStoreFactory {
+function storeOf(
+  description: EngineDescription,
+  database: Kysely<unknown> | undefined,
+  timeouts: EngineTimeouts,
+): SessionStoreFactory {
   const sql = (table: string) => sqlSessionStore({ database: demand(database), table, users: true });
   switch (description.kind) {
     case "redis":
@@ -72,18 +82,18 @@ function storeOf(description: EngineDescription, database: Kysely<unknown> | und
     case "cached-db-memcached":
       return cachedDbSessionStore({
         database: sql(description.space),
-        cache: memcachedCacheStore({ servers: description.servers }),
+        cache: memcachedCacheStore({ servers: description.servers, ...timeouts }),
         keyPrefix: copiesOf(description.space),
       });
     case "cache-memcached": {
-      const store = memcachedCacheStore({ servers: description.servers, format: "django" });
+      const store = memcachedCacheStore({ servers: description.servers, format: "django", ...timeouts });
       const keyPrefix = description.space;
       const namespace = `${keyPrefix}:1:django.contrib.sessions.cache`;
       return withScan(cacheSessionStore({ store, keyPrefix }), description.servers, () => namespace);
     }
     case "memcached":
       return withScan(
-        memcachedSessionStore({ servers: description.servers, prefix: description.space }),
+        memcachedSessionStore({ servers: description.servers, prefix: description.space, ...timeouts }),
         description.servers,
         (projectName) => `${projectName}:${description.space}:`,
       );

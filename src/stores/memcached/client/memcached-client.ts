@@ -1,19 +1,16 @@
-import type { ConnectionOptions } from "node:tls";
 import { type Clock, systemClock } from "../../../core/clock.ts";
 import type { Deadline } from "../../../core/deadlines.ts";
-import { MetaConnection } from "./meta-connection.ts";
+import { type ConnectionSettings, MetaConnection } from "./meta-connection.ts";
 import { type MetaKey, toMetaKey } from "./meta-key.ts";
 import type { MetaReply } from "./meta-reader.ts";
 import type { ServerAddress } from "./server-address.ts";
 import { type Distribution, ServerRing } from "./server-ring.ts";
 
 /** Servers of a client, and how they are reached. */
-export interface ClientSettings {
+export interface ClientSettings extends Omit<ConnectionSettings, "address"> {
   readonly servers: readonly ServerAddress[];
   /** @defaultValue `"rendezvous"` */
   readonly distribution?: Distribution | undefined;
-  readonly tls?: ConnectionOptions | undefined;
-  readonly authentication?: { readonly username: string; readonly password: string } | undefined;
 }
 
 /** An item: its key, as the protocol has it, and the key whose server it is on. */
@@ -25,9 +22,9 @@ export interface Item extends MetaKey {
 export class MemcachedClient {
   readonly #ring: ServerRing<MetaConnection>;
 
-  constructor({ servers, distribution, tls, authentication }: ClientSettings, clock: Clock = systemClock) {
+  constructor({ servers, distribution, ...settings }: ClientSettings, clock: Clock = systemClock) {
     this.#ring = new ServerRing(
-      servers.map((address) => new MetaConnection({ address, tls, authentication }, clock)),
+      servers.map((address) => new MetaConnection({ ...settings, address }, clock)),
       distribution,
     );
   }

@@ -14,13 +14,23 @@ export interface ConnectionSettings {
   readonly tls?: ConnectionOptions | undefined;
   /** Credentials of memcached's text authentication (`-Y`). */
   readonly authentication?: { readonly username: string; readonly password: string } | undefined;
+  /**
+   * Time after which a connection that is not ready for commands is given up for another one.
+   *
+   * @defaultValue 1000
+   */
+  readonly connectTimeout?: Milliseconds | undefined;
+  /**
+   * Time without any byte after which a connection that owes replies counts as dead.
+   *
+   * @defaultValue 1000
+   */
+  readonly stallTimeout?: Milliseconds | undefined;
 }
 
-/** Time without any byte after which a connection that owes replies counts as dead. */
-const STALL: Milliseconds = 1000;
-
-/** Time after which a connection that is not ready for commands is given up for another one. */
-const MAX_OPENING: Milliseconds = 5000;
+/** As on Redis. */
+const CONNECT_TIMEOUT: Milliseconds = 1000;
+const STALL_TIMEOUT: Milliseconds = 1000;
 
 /** Maximum number of commands without a reply. About 300 bytes each. */
 const MAX_OUTSTANDING = 100_000;
@@ -135,7 +145,8 @@ export class MetaConnection {
 
   #open(): void {
     const now = this.#clock.monotonic();
-    if (this.#socket !== undefined && !this.#isReady && now - this.#openedAt > MAX_OPENING) {
+    const { connectTimeout = CONNECT_TIMEOUT } = this.#settings;
+    if (this.#socket !== undefined && !this.#isReady && now - this.#openedAt > connectTimeout) {
       this.#socket.destroy();
       this.#socket = undefined;
     }
@@ -178,7 +189,7 @@ export class MetaConnection {
 
   #take(socket: Socket, reply: MetaReply): void {
     if (!this.#isReady) {
-      if (reply.code !== "STORED") throw new Error("the authentication was refused");
+      if (reply.code !== "STORED") return this.#drop(socket, "refused the user name or the password");
       this.#isReady = true;
       this.#flush();
       return;
@@ -244,8 +255,9 @@ export class MetaConnection {
     const [first] = this.#sent;
     if (first === undefined) return false;
     const silentSince = Math.max(this.#heardAt, first.sentAt);
-    const isStalled = this.#clock.monotonic() - silentSince > STALL;
-    if (isStalled) this.#drop(this.#socket, `has sent nothing for ${STALL} ms`);
+    const { stallTimeout = STALL_TIMEOUT } = this.#settings;
+    const isStalled = this.#clock.monotonic() - silentSince > stallTimeout;
+    if (isStalled) this.#drop(this.#socket, `has sent nothing for ${stallTimeout} ms`);
     return !isStalled;
   }
 
