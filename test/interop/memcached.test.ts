@@ -112,7 +112,9 @@ await describeWithEnvironment("lts", (django) => {
             "gone",
           ]);
         }
-        expect([await there.call("touch", ["long", 50]), await node.ttl("long")]).toEqual([true, 50]);
+        expect(await there.call("touch", ["long", 50])).toBe(true);
+        expect(await node.ttl("long")).toBeLessThanOrEqual(50);
+        expect(await node.ttl("long")).toBeGreaterThan(30);
         expect([await node.touch("month", null), await node.ttl("month")]).toEqual([true, null]);
         expect([await there.call("touch", ["none", 50]), await node.touch("none", 50)]).toEqual([
           false,
@@ -215,7 +217,7 @@ await describeWithEnvironment("lts", (django) => {
       for (const value of SCALARS) {
         await there.call("set", ["theirs", value, 100]);
         await node.set("ours", value, { timeout: 100 });
-        const [theirs, ours] = [await both.raw("mg p:7:theirs v f t"), await both.raw("mg p:7:ours v f t")];
+        const [theirs, ours] = [await both.raw("mg p:7:theirs v f"), await both.raw("mg p:7:ours v f")];
         expect(ours).toBe(theirs);
       }
     });
@@ -242,7 +244,8 @@ await describeWithEnvironment("lts", (django) => {
         expect(await errorOf(node.incr("k"))).toBeInstanceOf(CacheNotIntegerError);
         expect(await node.add("k", 1)).toBe(false);
         expect(await both.raw("mg p:7:k v f")).toBe(item);
-        expect([await node.touch("k", 60), await node.ttl("k")]).toEqual([true, 60]);
+        expect(await node.touch("k", 60)).toBe(true);
+        expect(await node.ttl("k")).toBeLessThanOrEqual(60);
         expect(await both.raw("mg p:7:k v f")).toBe(item);
         expect([await node.delete("k"), await there.call("get", ["k", "gone"])]).toEqual([true, "gone"]);
       }

@@ -129,7 +129,8 @@ describeWithMemcached("loads of entries in Django's form", () => {
       const wait = () => plain().lease({ ...lease, token: "waiting" }, 20_000, later());
       const filled = await fillWith(at, wait).fill(lease, { value: "[1]", ttl: LIFE }, later());
       expect(filled).toEqual({ status: "stored" });
-      expect(await plain().ttlMany([lease.key], later())).toEqual([LIFE]);
+      const [left] = await plain().ttlMany([lease.key], later());
+      expect(left).toBeGreaterThan(LIFE - 5000);
       expect(await plain().release(lease, later())).toBe(false);
     },
   );
@@ -164,7 +165,7 @@ describeWithMemcached("loads of entries in Django's form", () => {
     const lease = await leased();
     const dying = fillWith(2, () => Promise.reject(new Error("killed")));
     await expect(dying.fill(lease, { value: "[1]", ttl: LIFE }, later())).rejects.toThrow("killed");
-    expect(await rawMemcached(server.path, `mg ${lease.key} v t`)).toMatch(/^VA 3 t(?:10|9)\r\n\[1\]$/);
+    expect(await rawMemcached(server.path, `mg ${lease.key} v t`)).toMatch(/^VA 3 t(?:10|[789])\r\n\[1\]$/);
     expect(await plain().get(lease.key, later())).toBeUndefined();
     expect(await plain().set({ key: lease.key, value: "2", ttl: LIFE }, "if-absent", later())).toBe(true);
   });
