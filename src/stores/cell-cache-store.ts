@@ -49,6 +49,12 @@ export interface CellCacheStoreParts {
   readonly hasLeases: boolean;
   /** Whether the cells can be walked. @defaultValue `true` */
   readonly hasScan?: boolean;
+  /**
+   * Called with each value before a caller gets it, or it is taken.
+   *
+   * @throws For a value that no caller can read.
+   */
+  readonly checkValue?: (value: Buffer) => void;
 }
 
 /** A {@link CacheStore} on {@link Cells}: each operation is a rule that decides about one key. */
@@ -57,9 +63,11 @@ export class CellCacheStore implements CacheStore {
   readonly capabilities: CacheStoreCapabilities;
   readonly #cells: Cells;
   readonly #clock: Clock;
+  readonly #checkValue: (value: Buffer) => void;
   readonly #fromStored: (value: Buffer) => StoredValue;
 
-  constructor({ name, cells, clock, values, hasLeases, hasScan = true }: CellCacheStoreParts) {
+  constructor({ name, cells, clock, values, hasLeases, ...parts }: CellCacheStoreParts) {
+    const { hasScan = true, checkValue = () => {} } = parts;
     this.name = name;
     this.capabilities = {
       atomicIncrement: true,
@@ -70,7 +78,11 @@ export class CellCacheStore implements CacheStore {
     };
     this.#cells = cells;
     this.#clock = clock;
-    this.#fromStored = values === "bytes" ? (value) => value : (value) => value.toString();
+    this.#checkValue = checkValue;
+    this.#fromStored = (value) => {
+      checkValue(value);
+      return values === "bytes" ? value : value.toString();
+    };
   }
 
   async get(key: string, deadline: Deadline): Promise<StoredValue | undefined> {
@@ -109,7 +121,7 @@ export class CellCacheStore implements CacheStore {
   }
 
   async takeMany(keys: readonly string[], deadline: Deadline): Promise<readonly (StoredValue | undefined)[]> {
-    const taken = await this.#cells.change(keys, () => taking, deadline);
+    const taken = await this.#cells.change(keys, () => this.#taking, deadline);
     return taken.map((value) => this.#orMissing(value));
   }
 
@@ -224,6 +236,11 @@ export class CellCacheStore implements CacheStore {
   close(): Promise<void> {
     return this.#cells.close();
   }
+
+  readonly #taking: Decide<Cell, Buffer | undefined> = (cell, now) => {
+    if (cell.entry !== undefined) this.#checkValue(cell.entry.value);
+    return taking(cell, now);
+  };
 
   async #change<Answer>(key: string, decide: Decide<Cell, Answer>, deadline: Deadline): Promise<Answer> {
     const answers = await this.#cells.change([key], () => decide, deadline);

@@ -167,6 +167,7 @@ export function filling(
       return {
         answer: { isStored: true, current: undefined },
         next: { entry: { value, expiresAt: expiryAt(now, ttl) } },
+        isFill: true,
       };
     const answer = { isStored: false, current: entry?.value };
     return isHolder ? { answer, next: { entry } } : { answer };

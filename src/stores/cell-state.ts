@@ -11,7 +11,7 @@ export function writeState(key: string, state: CellLease | CellLock): string {
 /** @returns `undefined` for anything but the state of a lease. */
 export function readLease(text: string | null): CellLease | undefined {
   const state = read(text);
-  const { endsAt, forgottenAt, ended, hasWaiters, token } = state;
+  const { endsAt, forgottenAt, ended, hasWaiters, token, foundUntil } = state;
   if (![endsAt, forgottenAt, ended].every(Number.isFinite)) return undefined;
   return {
     ...(typeof token === "string" && { token }),
@@ -19,6 +19,7 @@ export function readLease(text: string | null): CellLease | undefined {
     forgottenAt: Number(forgottenAt),
     ended: Number(ended),
     hasWaiters: hasWaiters === true,
+    ...(typeof foundUntil === "number" && { foundUntil }),
   };
 }
 

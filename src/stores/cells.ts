@@ -17,6 +17,13 @@ export interface CellLease {
   /** Number of recent loads that ended without a value. */
   readonly ended: number;
   readonly hasWaiters: boolean;
+  /**
+   * End of the entry that was there when the lease was taken. Kept by cells whose entries others
+   * delete without ending the lease.
+   *
+   * @defaultValue there was none, or it is not kept
+   */
+  readonly foundUntil?: EpochMilliseconds;
 }
 
 /** State of a lock. */
@@ -39,6 +46,8 @@ export interface Cell {
 export interface Decision<State, Answer> {
   readonly answer: Answer;
   readonly next?: State;
+  /** Whether the lease that ends has given the right to store the entry. @defaultValue `false` */
+  readonly isFill?: boolean;
 }
 
 /** Decides about one key. It may be called several times, and has no other effect. */

@@ -1,13 +1,16 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { describeWithPostgres, PostgresServer } from "../support/postgres-server.ts";
 import { describeWithRedis, RedisServer } from "../support/redis-server.ts";
+import { MemcachedServer } from "../support/memcached-server.ts";
+import { SERDE } from "./support/memcached-site.ts";
 import { describeWithEnvironment, type DjangoName } from "./support/djangos.ts";
 import { DjangoSite, USER } from "./support/django-site.ts";
 import { NodeShop } from "./support/node-shop.ts";
 import type { SessionEngine } from "./support/site-settings.ts";
 
-const ENGINES: Partial<Record<DjangoName, SessionEngine[]>> = {
-  lts: ["db", "cached_db", "file", "signed_cookies", "cache"],
+/** Engines, and those whose cache is on memcached. */
+const ENGINES: Partial<Record<DjangoName, readonly (SessionEngine | `${SessionEngine} on memcached`)[]>> = {
+  lts: ["db", "cached_db", "file", "signed_cookies", "cache", "cache on memcached", "cached_db on memcached"],
   codex: ["codex"],
 };
 
@@ -16,7 +19,11 @@ const ADA = { id: "1", name: "ada" };
 /** Requests at one side while those at the other go on. */
 const ROUNDS = 25;
 
-for (const [name, engines] of Object.entries(ENGINES) as [DjangoName, SessionEngine[]][]) {
+for (const [name, titles] of Object.entries(ENGINES) as [DjangoName, string[]][]) {
+  const engines = titles.map((title) => {
+    const [engine, place] = title.split(" on ") as [SessionEngine, string?];
+    return { title, engine, place };
+  });
   await describeWithEnvironment(name, (django) => {
     describeWithRedis("on Redis", () => {
       describeWithPostgres("and PostgreSQL", () => {
@@ -30,17 +37,28 @@ for (const [name, engines] of Object.entries(ENGINES) as [DjangoName, SessionEng
           await postgres?.stop();
         });
 
-        describe.for(engines)("Django and Node share the engine %s", (engine) => {
+        describe.for(engines)("Django and Node share the engine $title", ({ engine, place }) => {
           let site: DjangoSite;
           let shop: NodeShop;
+          const stops: (() => Promise<void>)[] = [];
           beforeAll(async () => {
             const { settings: database } = postgres;
-            site = await DjangoSite.start({ django, engine, redisUrl: redis.url, postgres: database });
+            const memcached = place === undefined ? undefined : await MemcachedServer.start();
+            if (memcached !== undefined) stops.push(() => memcached.stop());
+            site = await DjangoSite.start({
+              django,
+              engine,
+              redisUrl: redis.url,
+              memcached: memcached?.path,
+              modules: SERDE,
+              postgres: database,
+            });
             shop = await NodeShop.start({ settings: site.settings, postgres: database });
           });
           afterAll(async () => {
             await shop?.stop();
             await site?.stop();
+            for (const stop of stops.splice(0)) await stop();
           });
 
           test("every setting of the site is honoured", () => {

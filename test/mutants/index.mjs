@@ -3,6 +3,7 @@ import { adapterMutants } from "./adapters.mjs";
 import { cacheMutants } from "./cache.mjs";
 import { codecMutants } from "./codec.mjs";
 import { integrationMutants } from "./integrations.mjs";
+import { memcachedMutants } from "./memcached.mjs";
 import { redisMutants } from "./redis.mjs";
 import { sessionMutants } from "./session.mjs";
 import { storeMutants } from "./stores.mjs";
@@ -13,6 +14,7 @@ export const mutants = [
   ...cacheMutants,
   ...codecMutants,
   ...integrationMutants,
+  ...memcachedMutants,
   ...redisMutants,
   ...sessionMutants,
   ...storeMutants,

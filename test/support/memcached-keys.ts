@@ -19,13 +19,18 @@ async function keysOf(path: string): Promise<readonly string[]> {
   return [...text.matchAll(/^key=(\S+) /gm)].map(([, key = ""]) => decodeURIComponent(key));
 }
 
-/** Lets tests list the sessions of a memcached store, which cannot do so itself. */
+/**
+ * Lets tests list the sessions of a memcached store, which cannot do so itself.
+ *
+ * @param namespaceOf Returns what the keys of sessions begin with, for a project.
+ */
 export function withScan(
   factory: SessionStoreFactory,
-  { servers, space }: { readonly servers: readonly string[]; readonly space: string },
+  servers: readonly string[],
+  namespaceOf: (projectName: string) => string,
 ): SessionStoreFactory {
   return (context) => {
-    const namespace = `${context.projectName}:${space}:`;
+    const namespace = namespaceOf(context.projectName);
     async function* scan(): AsyncGenerator<SessionKey, void, undefined> {
       for (const server of servers) {
         for (const key of await keysOf(server)) {

@@ -6,6 +6,7 @@ import type { CacheStoreFactory } from "../../stores/cache-store.ts";
 import { compressorOf, type DjangoCompressors, isUncompressed } from "./compressors.ts";
 import { integersOnly } from "./integers-only.ts";
 import { type DatabaseCache, isDatabase, type LocalCacheContext, toLocalStore } from "./local-caches.ts";
+import { isMemcached, memcachedObstacleOf, toMemcachedCache } from "./memcached.ts";
 import type { DjangoCacheBackend, CheckedDjangoSettings } from "./names.ts";
 import { DEFAULT_REDIS_URL, serversOf, toRedisConnection } from "./redis-location.ts";
 import type { UnsupportedSettings } from "./unsupported.ts";
@@ -13,8 +14,10 @@ import type { UnsupportedSettings } from "./unsupported.ts";
 /** A Django cache, converted to Sojourn's settings. */
 export interface DjangoCache {
   readonly settings: CacheSettings;
-  /** Redis connection of the cache; `undefined` if Node cannot share it. */
+  /** Redis connection of the cache; `undefined` if it is elsewhere. */
   readonly connection: RedisConnectionSettings | undefined;
+  /** Store of the sessions in the cache; `undefined` if Node cannot share it. */
+  readonly sessionStore: CacheStoreFactory | undefined;
   readonly keyPrefix: string;
   readonly version: number;
   /** Whether its values are plain JSON, so that they can be sessions. */
@@ -82,7 +85,10 @@ function toCache(alias: string, backend: DjangoCacheBackend, context: Context): 
   const local = toLocalStore(path, backend, context);
   if (local !== undefined) return toLocalCache(backend, local);
   const obstacle = obstacleOf(backend, context);
-  if (obstacle === undefined) return toRedisCache(alias, path, backend, context);
+  if (obstacle === undefined)
+    return isMemcached(backend.BACKEND)
+      ? toCacheOnMemcached(path, backend, context)
+      : toRedisCache(alias, path, backend, context);
   const [setting, reason] = obstacle;
   context.unsupported.add(
     path + setting,
@@ -93,10 +99,12 @@ function toCache(alias: string, backend: DjangoCacheBackend, context: Context): 
 
 /** Finds the obstacle to sharing a cache: the setting and its effect. */
 function obstacleOf(
-  { BACKEND, KEY_FUNCTION, OPTIONS }: DjangoCacheBackend,
+  backend: DjangoCacheBackend,
   { compressors }: Context,
 ): readonly [string, string] | undefined {
-  if (BACKEND !== CODEX && BACKEND !== DJANGO_REDIS && BACKEND !== CORE) {
+  const { BACKEND, KEY_FUNCTION, OPTIONS } = backend;
+  const isOnMemcached = isMemcached(BACKEND);
+  if (!isOnMemcached && BACKEND !== CODEX && BACKEND !== DJANGO_REDIS && BACKEND !== CORE) {
     return [
       '["BACKEND"]',
       isDatabase(BACKEND)
@@ -107,6 +115,7 @@ function obstacleOf(
   if (KEY_FUNCTION !== undefined && KEY_FUNCTION !== null) {
     return ['["KEY_FUNCTION"]', "makes keys in a way that Node cannot know"];
   }
+  if (isOnMemcached) return memcachedObstacleOf(backend);
   const name = OPTIONS?.["COMPRESSOR"];
   if (BACKEND === DJANGO_REDIS && !isUncompressed(name) && compressorOf(name, compressors) === undefined) {
     return ['["OPTIONS"]["COMPRESSOR"]', "needs the option compressors of djangoSettings()"];
@@ -123,7 +132,24 @@ function toMemoryCache(backend: DjangoCacheBackend): DjangoCache {
 function toLocalCache(backend: DjangoCacheBackend, store: CacheStoreFactory): DjangoCache {
   const keys = keysOf(backend);
   const settings = { ...keys, timeout: timeoutOf(backend), store };
-  return { ...keys, settings, connection: undefined, isPlainJson: false };
+  return { ...keys, settings, connection: undefined, sessionStore: undefined, isPlainJson: false };
+}
+
+function toCacheOnMemcached(path: string, backend: DjangoCacheBackend, context: Context): DjangoCache {
+  const { store, isPlainJson, ignoresErrors } = toMemcachedCache(path, backend, context.unsupported);
+  const keys = keysOf(backend);
+  return {
+    ...keys,
+    connection: undefined,
+    sessionStore: store,
+    isPlainJson,
+    settings: {
+      ...keys,
+      timeout: timeoutOf(backend),
+      store,
+      ...(ignoresErrors && { onStoreError: "miss" as const }),
+    },
+  };
 }
 
 function toRedisCache(
@@ -143,6 +169,7 @@ function toRedisCache(
   return {
     ...keys,
     connection: connectionOf(backend, path, context),
+    sessionStore: redisCacheStore({ connection: alias }),
     isPlainJson: isJson && compression === undefined,
     settings: {
       ...keys,

@@ -295,7 +295,7 @@ describe("caches", () => {
   });
 
   test.each<[DjangoCacheBackend, string]>([
-    [{ BACKEND: "django.core.cache.backends.memcached.PyMemcacheCache" }, '["BACKEND"]'],
+    [{ BACKEND: "myapp.caches.Special" }, '["BACKEND"]'],
     [{ BACKEND: CODEX, KEY_FUNCTION: "myapp.make_key" }, '["KEY_FUNCTION"]'],
     [
       { ...REDIS_JSON, OPTIONS: { CLIENT_CLASS: "django_redis.client.HerdClient" } },

@@ -2,7 +2,7 @@ import type { SessionSettings } from "../../session/session-settings.ts";
 import { cacheSessionStore } from "../../stores/cache/index.ts";
 import { cookieSessionStore } from "../../stores/cookie/index.ts";
 import { fileSessionStore } from "../../stores/file/index.ts";
-import { redisCacheStore, redisSessionStore } from "../../stores/redis/index.ts";
+import { redisSessionStore } from "../../stores/redis/index.ts";
 import type { SessionStoreFactory } from "../../stores/session-store.ts";
 import { djangoCachedDbSessionStore } from "../cached-db-session-store.ts";
 import type { DjangoEngine, EngineContext } from "./engine.ts";
@@ -97,20 +97,22 @@ function requireDatabase({ database, django }: EngineContext): SessionStoreFacto
 
 function cachedDb(context: EngineContext): DjangoEngine {
   const database = requireDatabase(context);
-  const { alias, keyPrefix, version } = requireCache(context);
-  const copies = redisCacheStore({ connection: alias });
-  return { settings: { store: djangoCachedDbSessionStore({ database, cache: copies, keyPrefix, version }) } };
+  const { sessionStore, keyPrefix, version } = requireCache(context);
+  return {
+    settings: {
+      store: djangoCachedDbSessionStore({ database, cache: sessionStore, keyPrefix, version }),
+    },
+  };
 }
 
 function cache(context: EngineContext): DjangoEngine {
-  const { alias, keyPrefix, version, isPlainJson } = requireCache(context);
+  const { alias, sessionStore: store, keyPrefix, version, isPlainJson } = requireCache(context);
   if (!isPlainJson) {
     const message =
       `uses CACHES["${alias}"], whose values are not plain JSON, and Node never reads a pickle. Give that cache a JSON ` +
-      "serializer and no compressor, as codex-django has it, or use the engine cached_db.";
+      "serializer and no compressor, as codex-django has it, on memcached a SojournSerde, or use the engine cached_db.";
     throw cannotShare("SESSION_ENGINE", message);
   }
-  const store = redisCacheStore({ connection: alias });
   return { settings: { store: cacheSessionStore({ store, keyPrefix, version }), format: "django-cache" } };
 }
 
@@ -119,10 +121,11 @@ function requireCache({ django, caches }: EngineContext) {
   const found = caches.get(alias);
   if (found === undefined)
     throw cannotShare("SESSION_CACHE_ALIAS", `expected a name in CACHES, got "${alias}".`);
-  if (found.connection === undefined) {
+  const { sessionStore } = found;
+  if (sessionStore === undefined) {
     throw cannotShare("SESSION_CACHE_ALIAS", `names CACHES["${alias}"], which Node cannot share.`);
   }
-  return { alias, ...found };
+  return { alias, ...found, sessionStore };
 }
 
 function file({ django }: EngineContext): DjangoEngine {

@@ -1,5 +1,6 @@
 import type { Milliseconds } from "../../core/clock.ts";
 import type { Deadline } from "../../core/deadlines.ts";
+import { CacheUsageError, SessionUsageError } from "../../core/errors.ts";
 import type { Etag } from "../../core/etag.ts";
 import type { SessionKey } from "../../core/ids.ts";
 import type { CacheStore, NewValue } from "../cache-store.ts";
@@ -9,6 +10,9 @@ import type { SessionTombstones } from "../session-tombstones.ts";
 
 const COMMITTED: CommitResult = { status: "committed" };
 const GONE: CommitResult = { status: "gone" };
+
+/** Record of an entry that the store refuses to read, such as a pickle: no codec decodes it. */
+const UNREADABLE = "";
 
 /**
  * Sessions as entries of a cache, on any cache store that can compare and set.
@@ -31,7 +35,12 @@ export class CacheSessionStore implements SessionStore {
   }
 
   async read(key: SessionKey, deadline: Deadline): Promise<string | undefined> {
-    return (await this.#store.get(this.#at(key), deadline))?.toString();
+    try {
+      return (await this.#store.get(this.#at(key), deadline))?.toString();
+    } catch (error) {
+      if (error instanceof CacheUsageError) return UNREADABLE;
+      throw error;
+    }
   }
 
   async create(
@@ -72,7 +81,16 @@ export class CacheSessionStore implements SessionStore {
     return this.#ifMatch(key, etag, () => undefined, deadline);
   }
 
-  async *scan(pageDeadline: () => Deadline): AsyncGenerator<SessionKey, void, undefined> {
+  /** @throws {SessionUsageError} If the store lists no keys. */
+  scan(pageDeadline: () => Deadline): AsyncIterable<SessionKey> {
+    if (this.#store.capabilities.scan) return this.#walk(pageDeadline);
+    throw new SessionUsageError(
+      `The store "${this.#store.name}" cannot list its keys, so the sessions in it cannot be walked through. Keep sessions in ` +
+        "Redis or a database to do so.",
+    );
+  }
+
+  async *#walk(pageDeadline: () => Deadline): AsyncGenerator<SessionKey, void, undefined> {
     for await (const at of this.#store.scan(this.#namespace, pageDeadline))
       yield at.slice(this.#namespace.length);
   }

@@ -63,7 +63,8 @@ const MOVED_PREFIX = "sojourn.moved.";
 /**
  * Keeps sessions in a cache, under the keys of Django's `cache` engine.
  *
- * Sessions cannot be listed or revoked by user, since a cache has no index of users.
+ * Sessions cannot be listed or revoked by user, since a cache has no index of users. In a store that
+ * lists no keys, such as memcached, no walk through all sessions is possible either.
  *
  * @throws {ImproperlyConfigured} Once the settings are complete, for a wrong option or a store that
  * cannot compare and set.
@@ -80,8 +81,8 @@ function openCacheSessionStore(options: CacheSessionStoreOptions, context: Store
   );
   const { projectName, redis, clock } = context;
   const cache = makeAuthority(store, { redis, clock }, "cacheSessionStore.store");
-  if (!cache.capabilities.compareAndSet || !cache.capabilities.scan) {
-    const message = `the store "${cache.name}" cannot compare and set, or cannot walk its keys; sessions need both.`;
+  if (!cache.capabilities.compareAndSet) {
+    const message = `the store "${cache.name}" cannot compare and set, which sessions need.`;
     throw new ImproperlyConfigured("cacheSessionStore.store", message);
   }
   const versioned = `${keyPrefix ?? `${projectName}:sessions`}:${version}:`;

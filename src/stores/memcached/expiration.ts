@@ -12,8 +12,32 @@ const MAX_DATE = 2 ** 31 - 1;
  */
 export function toExpiration(ttl: Milliseconds | null, clock: Clock): number {
   if (ttl === null) return 0;
-  const seconds = Math.ceil(ttl / 1000) + 1;
+  return inSeconds(Math.ceil(ttl / 1000) + 1, Math.ceil(clock.now() / 1000));
+}
+
+/**
+ * Returns the expiration time that Django writes for a time to live of whole seconds
+ * (`get_backend_timeout` in core/cache/backends/memcached.py): memcached may end the item up to a
+ * second early.
+ */
+export function toDjangoExpiration(ttl: Milliseconds | null, clock: Clock): number {
+  if (ttl === null) return 0;
+  // Times are sums of floats: the part of a millisecond is none of theirs.
+  const seconds = Math.max(1, Math.ceil(Math.round(ttl) / 1000));
+  return inSeconds(seconds, Math.floor(clock.now() / 1000));
+}
+
+/**
+ * Returns the expiration time of an item that keeps its own.
+ *
+ * @param left What memcached tells of it (`t`): whole seconds, 0 in the last one, -1 for none.
+ */
+export function toKeptExpiration(left: number, clock: Clock): number {
+  return left < 0 ? 0 : inSeconds(Math.max(1, left), Math.floor(clock.now() / 1000));
+}
+
+function inSeconds(seconds: number, now: number): number {
   if (seconds <= MAX_RELATIVE) return seconds;
-  const date = Math.ceil(clock.now() / 1000) + seconds;
+  const date = now + seconds;
   return date <= MAX_DATE ? date : 0;
 }

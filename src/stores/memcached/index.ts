@@ -8,6 +8,7 @@ import type { CacheStoreFactory } from "../cache-store.ts";
 import type { SessionStoreFactory } from "../session-store.ts";
 import { type ClientSettings, MemcachedClient } from "./client/memcached-client.ts";
 import { parseServers } from "./client/server-address.ts";
+import { DjangoCells } from "./django/django-cells.ts";
 import { MemcachedCells } from "./memcached-cells.ts";
 import { MemcachedSessionStore } from "./memcached-session-store.ts";
 
@@ -15,11 +16,18 @@ import { MemcachedSessionStore } from "./memcached-session-store.ts";
 export interface MemcachedServers {
   /**
    * Servers, as in Django's `LOCATION`: `"127.0.0.1:11211"`, `"/run/memcached.sock"`, or several. Each
-   * key has its server, by rendezvous hashing as in pymemcache.
+   * key has its server.
    *
    * @defaultValue `"127.0.0.1:11211"`
    */
   readonly servers?: string | readonly string[] | undefined;
+  /**
+   * How keys are spread over several servers: `"rendezvous"` as in pymemcache, where a server that is
+   * added or lost moves only its own keys; `"modula"` as in pylibmc without `behaviors`.
+   *
+   * @defaultValue `"rendezvous"`
+   */
+  readonly distribution?: "rendezvous" | "modula" | undefined;
   /** Options of TLS (`tls.connect` of Node.js); `true`: without any. @defaultValue no TLS */
   readonly tls?: boolean | ConnectionOptions | undefined;
   /**
@@ -68,6 +76,7 @@ const credentialSchema = v.pipe(v.string(CREDENTIAL), v.regex(/^\S+$/, CREDENTIA
 
 const serversSchema = {
   servers: v.optional(v.unknown(), "127.0.0.1:11211"),
+  distribution: v.optional(v.picklist(["rendezvous", "modula"], '"rendezvous" or "modula"'), "rendezvous"),
   tls: v.optional(v.unknown()),
   authentication: v.optional(v.strictObject({ username: credentialSchema, password: credentialSchema })),
   connectTimeout: v.optional(durationSchema({ least: "1ms" }), "1s"),
@@ -88,6 +97,14 @@ const sessionSchema = settingsObject({
 /** Options of {@link memcachedCacheStore}. */
 export interface MemcachedCacheStoreOptions extends MemcachedServers {
   /**
+   * Form of the entries: `"django"` for those of Django's `PyMemcacheCache` and `PyLibMCCache`, which
+   * both sides read and write, with the times of memcached: whole seconds. `"sojourn"` for a form of
+   * its own, with times in milliseconds and keys of any length.
+   *
+   * @defaultValue `"sojourn"`
+   */
+  readonly format?: "sojourn" | "django" | undefined;
+  /**
    * Maximum size of an entry, in bytes: what memcached takes (its option `-I`), less some 100 bytes.
    *
    * @defaultValue 1_048_000
@@ -95,10 +112,15 @@ export interface MemcachedCacheStoreOptions extends MemcachedServers {
   readonly maxItemBytes?: number | undefined;
 }
 
-const cacheSchema = settingsObject({ ...serversSchema, maxItemBytes: maxItemBytesSchema });
+const cacheSchema = settingsObject({
+  ...serversSchema,
+  format: v.optional(v.picklist(["sojourn", "django"], '"sojourn" or "django"'), "sojourn"),
+  maxItemBytes: maxItemBytesSchema,
+});
 
 /**
- * Keeps the entries of a cache in memcached 1.6, over its meta protocol, in a form of Sojourn's own.
+ * Keeps the entries of a cache in memcached 1.6, over its meta protocol, in a form of Sojourn's own or
+ * in that of Django's caches.
  *
  * memcached drops entries to make room, counters and locks too, and lists no keys: `clear()` and
  * what walks through keys is refused.
@@ -107,17 +129,13 @@ const cacheSchema = settingsObject({ ...serversSchema, maxItemBytes: maxItemByte
  */
 export function memcachedCacheStore(options: MemcachedCacheStoreOptions = {}): CacheStoreFactory {
   return ({ clock, values }) => {
-    const { maxItemBytes, ...servers } = parseSettings(cacheSchema, options, "memcachedCacheStore");
+    const { format, maxItemBytes, ...servers } = parseSettings(cacheSchema, options, "memcachedCacheStore");
     const client = openClient(servers, "memcachedCacheStore");
-    const cells = new MemcachedCells(client, clock, maxItemBytes);
-    return new CellCacheStore({
-      name: "memcached",
-      cells,
-      clock,
-      values,
-      hasLeases: true,
-      hasScan: false,
-    });
+    const parts = { name: "memcached", clock, values, hasLeases: true, hasScan: false };
+    if (format === "sojourn")
+      return new CellCacheStore({ ...parts, cells: new MemcachedCells(client, clock, maxItemBytes) });
+    const cells = new DjangoCells({ client, clock, maxItemBytes, readsBytes: values === "bytes" });
+    return new CellCacheStore({ ...parts, cells, checkValue: cells.checkValue });
   };
 }
 

@@ -25,7 +25,7 @@ export type LoadOutcome = { readonly value: unknown } | { readonly error: string
 
 /** Store of the caches of a process, and the address of a server of its own. */
 export interface LoadingStore {
-  readonly name: "redis" | "tiered" | "memcached";
+  readonly name: "redis" | "tiered" | "memcached" | "memcached-django";
   readonly address?: string;
 }
 

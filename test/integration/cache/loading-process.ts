@@ -21,6 +21,7 @@ const store = {
   redis: redisCacheStore,
   tiered: tieredCacheStore,
   memcached: () => memcachedCacheStore({ servers: address }),
+  "memcached-django": () => memcachedCacheStore({ servers: address, format: "django" }),
 }[storeName as LoadingStore["name"]]();
 const client = createClient({ url });
 await client.connect();

@@ -8,6 +8,7 @@ import { gate } from "../../support/cache-harness.ts";
 import { errorOf, MARGIN } from "../../support/redis-connections.ts";
 import { redisTest } from "../../support/fixtures/redis.ts";
 import { memcachedForFile } from "../../support/memcached-server.ts";
+import { isSoak } from "../../support/scale.ts";
 import { describeWithRedis } from "../../support/redis-server.ts";
 import {
   LOADER_ERROR,
@@ -31,6 +32,8 @@ const STORES: Record<string, LoadingStore> = {
   Redis: { name: "redis" },
   "memory before Redis": { name: "tiered" },
   ...(memcached && { memcached: { name: "memcached", address: memcached.path } }),
+  ...(memcached &&
+    isSoak && { "memcached in Django's form": { name: "memcached-django", address: memcached.path } }),
 };
 
 describeOnEach(STORES, "getOrSet in several processes", (store) => {
@@ -132,9 +135,10 @@ describeOnEach(STORES, "getOrSet in several processes", (store) => {
       expect(await numberAt(runningOf(key)), `answered after ${took} ms, while the loader ran`).toBe(1),
     );
     expect(outcomes.flat()).toStrictEqual(Array.from({ length: 20 }, () => ({ value: "old" })));
+    const format = store.name === "memcached-django" ? "django" : "sojourn";
     const own =
-      memcached && store.name === "memcached"
-        ? { store: memcachedCacheStore({ servers: memcached.path }) }
+      memcached && store.name.startsWith("memcached")
+        ? { store: memcachedCacheStore({ servers: memcached.path, format }) }
         : {};
     const cache = openCache(server, { ...request.settings, ...own });
     await vi.waitFor(async () => expect(await cache.get(key)).toBe("new"));

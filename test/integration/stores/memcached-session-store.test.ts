@@ -3,11 +3,14 @@ import { systemClock } from "../../../src/core/clock.ts";
 import { Deadline } from "../../../src/core/deadlines.ts";
 import { newSessionKey } from "../../../src/core/ids.ts";
 import { RedisRegistry } from "../../../src/redis/registry.ts";
+import { cacheSessionStore } from "../../../src/stores/cache/index.ts";
 import {
+  memcachedCacheStore,
   memcachedSessionStore,
   type MemcachedSessionStoreOptions,
 } from "../../../src/stores/memcached/index.ts";
 import { describeSessionStore } from "../../../src/testing/index.ts";
+import { isSoak } from "../../support/scale.ts";
 import { describeWithMemcached, MemcachedServer } from "../../support/memcached-server.ts";
 
 const concurrently = { describe, it: test.concurrent };
@@ -25,10 +28,14 @@ describeWithMemcached("the memcached session store", () => {
     for (const server of servers) await server.stop();
   });
 
-  const open = (options: MemcachedSessionStoreOptions = {}) => {
-    const context = { projectName: `project${++projects}`, redis: new RedisRegistry(), clock: systemClock };
-    return memcachedSessionStore({ servers: servers.map(({ path }) => path), ...options })(context);
-  };
+  const newContext = () => ({
+    projectName: `project${++projects}`,
+    redis: new RedisRegistry(),
+    clock: systemClock,
+  });
+
+  const open = (options: MemcachedSessionStoreOptions = {}) =>
+    memcachedSessionStore({ servers: servers.map(({ path }) => path), ...options })(newContext());
 
   describeSessionStore(concurrently, "memcached, on two servers", {
     noUsers: "memcached lists nothing",
@@ -39,6 +46,16 @@ describeWithMemcached("the memcached session store", () => {
     },
     noScan: "memcached lists no keys",
   });
+
+  for (const format of isSoak ? (["sojourn", "django"] as const) : (["django"] as const)) {
+    const store = () => memcachedCacheStore({ servers: servers.map(({ path }) => path), format });
+    describeSessionStore(concurrently, `a cache on memcached, in the format ${format}`, {
+      noUsers: "a cache cannot keep one",
+      noScan: "memcached lists no keys",
+      ...(format === "django" && { shortTtl: 2000 }),
+      open: () => ({ store: cacheSessionStore({ store: store() })(newContext()) }),
+    });
+  }
 
   test("a record that memcached does not take is refused, and the stored one stays", async () => {
     const store = open();

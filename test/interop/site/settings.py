@@ -3,6 +3,8 @@
 import json
 import os
 
+from django.utils.module_loading import import_string
+
 SECRET_KEY = "a secret of the tests, long enough"
 ALLOWED_HOSTS = ["127.0.0.1"]
 ROOT_URLCONF = "urls"
@@ -38,3 +40,8 @@ LOGGING = {
 }
 
 globals().update(json.loads(os.environ["SITE_SETTINGS"]))
+
+# JSON has no objects of Python: the class of a serde is named.
+for _cache in globals().get("CACHES", {}).values():
+    if "serde" in (_cache.get("OPTIONS") or {}):
+        _cache["OPTIONS"]["serde"] = import_string(_cache["OPTIONS"]["serde"])()

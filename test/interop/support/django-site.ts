@@ -1,5 +1,7 @@
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { once } from "node:events";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { inProject } from "../../../scripts/lib/project.mjs";
 import { deleteFolder, makeTemporaryFolder } from "../../support/temporary-folder.ts";
@@ -14,6 +16,8 @@ export const USER = { user: "ada", password: "correct horse" };
 export interface DjangoSiteOptions extends Omit<SiteSettingsOptions, "folder"> {
   /** Which Django. */
   readonly django: Django;
+  /** Modules of Python that the site can import: their code by their file names. */
+  readonly modules?: Readonly<Record<string, string>>;
 }
 
 const MAX_OUTPUT = 8000;
@@ -45,8 +49,9 @@ export class DjangoSite {
   }
 
   /** Starts it, with its tables and its user, and waits until it can be visited. */
-  static async start({ django, ...options }: DjangoSiteOptions): Promise<DjangoSite> {
+  static async start({ django, modules = {}, ...options }: DjangoSiteOptions): Promise<DjangoSite> {
     const folder = makeTemporaryFolder("sojourn-django");
+    for (const [file, code] of Object.entries(modules)) writeFileSync(join(folder, file), code);
     const settings = siteSettings({ ...options, folder });
     // -B: no __pycache__ among the tests.
     const args = [
@@ -57,7 +62,7 @@ export class DjangoSite {
       USER.user,
       USER.password,
     ];
-    const env = { ...process.env, SITE_SETTINGS: JSON.stringify(settings) };
+    const env = { ...process.env, SITE_SETTINGS: JSON.stringify(settings), PYTHONPATH: folder };
     const output = new ErrorOutput(spawn(django.python, args, { env }));
     const url = await addressOf(output, django.title);
     return new DjangoSite(url, settings, folder, output);

@@ -37,6 +37,10 @@ export class SharedCaches {
     return cache;
   }
 
+  has(alias: string): boolean {
+    return this.#sojourn.caches[alias] !== undefined;
+  }
+
   django(alias: string): DjangoCacheClient {
     return new DjangoCacheClient(this.#site.visitor(), alias);
   }

@@ -13,6 +13,8 @@ export interface SiteSettingsOptions {
   readonly redisUrl?: string;
   /** `django-redis` writes JSON. @defaultValue `codex` for the engine `codex`, else `django-redis` */
   readonly cache?: "django-redis" | "codex";
+  /** Path of a memcached's socket: the cache is there, with the serde of the guide. */
+  readonly memcached?: string | undefined;
   /** A PostgreSQL server instead of a file of SQLite. */
   readonly postgres?: { readonly host: string; readonly user: string; readonly database: string };
   /** A MariaDB server instead of a file of SQLite. */
@@ -72,8 +74,16 @@ function database({ folder, postgres, mariadb }: SiteSettingsOptions): Record<st
   return { ENGINE: "django.db.backends.postgresql", HOST: host, USER: user, NAME: name };
 }
 
-function cache({ engine, redisUrl, cache: kind }: SiteSettingsOptions): Record<string, unknown> {
+function cache({ engine, redisUrl, memcached, cache: kind }: SiteSettingsOptions): Record<string, unknown> {
   const common = { KEY_PREFIX: PROJECT, TIMEOUT: 300 };
+  if (memcached !== undefined) {
+    return {
+      BACKEND: "django.core.cache.backends.memcached.PyMemcacheCache",
+      LOCATION: memcached,
+      OPTIONS: { serde: "sojourn_serde.SojournSerde" },
+      ...common,
+    };
+  }
   if (redisUrl === undefined) return { BACKEND: "django.core.cache.backends.locmem.LocMemCache", ...common };
   if ((kind ?? engine) === "codex") {
     return { BACKEND: "codex_django.cache.backends.redis.RedisCache", LOCATION: redisUrl, ...common };

@@ -32,6 +32,7 @@ export type EngineDescription =
       readonly database: DatabaseDescription;
       readonly space: string;
     }
+  | { readonly kind: "cache-memcached"; readonly servers: readonly string[]; readonly space: string }
   | { readonly kind: "memcached"; readonly servers: readonly string[]; readonly space: string }
   | { readonly kind: "file"; readonly path: string };
 

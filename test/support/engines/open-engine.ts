@@ -95,10 +95,17 @@ function storeOf(
         cache: memcachedCacheStore({ servers: description.servers, ...timeouts }),
         keyPrefix: copiesOf(description.space),
       });
+    case "cache-memcached": {
+      const store = memcachedCacheStore({ servers: description.servers, format: "django", ...timeouts });
+      const keyPrefix = description.space;
+      const namespace = `${keyPrefix}:1:django.contrib.sessions.cache`;
+      return withScan(cacheSessionStore({ store, keyPrefix }), description.servers, () => namespace);
+    }
     case "memcached":
       return withScan(
         memcachedSessionStore({ servers: description.servers, prefix: description.space, ...timeouts }),
-        description,
+        description.servers,
+        (projectName) => `${projectName}:${description.space}:`,
       );
     case "file":
       return fileSessionStore({ path: description.path });

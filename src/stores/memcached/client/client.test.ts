@@ -8,6 +8,7 @@ import { MemcachedClient } from "./memcached-client.ts";
 import { toMetaKey } from "./meta-key.ts";
 import { MetaProtocolError, MetaReader } from "./meta-reader.ts";
 import { murmur3 } from "./murmur3.ts";
+import { oneAtATime } from "./one-at-a-time.ts";
 import { parseServers } from "./server-address.ts";
 import { ServerRing } from "./server-ring.ts";
 
@@ -78,6 +79,8 @@ test("servers are found as pymemcache finds them", () => {
   // Computed by pymemcache 4.0.0: murmur3_32 and RendezvousHash.
   const hashes = [0, 1_009_084_850, 2_613_040_991, 3_017_643_002, 1_139_631_978, 1_303_438_423];
   expect(["", "a", "ab", "abc", "abcd", "127.0.0.1:11211-key"].map(murmur3)).toEqual(hashes);
+  const beyondAscii = ["x-ключ", "127.0.0.1:11211-a😀b", "127.0.0.1:11211-😀😀😀"];
+  expect(beyondAscii.map(murmur3)).toEqual([4_184_664_583, 1_172_337_137, 1_712_782_081]);
   const ring = new ServerRing(
     ["10.0.0.1:11211", "10.0.0.2:11211", "10.0.0.3:11211"].map((name) => ({ name })),
   );
@@ -86,6 +89,18 @@ test("servers are found as pymemcache finds them", () => {
   const counts = Array.from({ length: 3000 }, (_, index) => ring.serverOf(`key${index}`).name);
   for (const { name } of ring.servers)
     expect(counts.filter((each) => each === name).length).toBeGreaterThan(900);
+});
+
+test("servers are found as pylibmc finds them without behaviors", () => {
+  // Computed by a copy of the function in Python; pylibmc 1.6.3 has its keys there.
+  expect(["", "a", "key", "é", "ключ"].map(oneAtATime)).toEqual([
+    0, 3_392_050_242, 3_917_505_287, 26_298_542, 4_224_321_546,
+  ]);
+  const ring = new ServerRing(
+    ["a", "b", "c"].map((name) => ({ name })),
+    "modula",
+  );
+  expect(["", "a", "key", "é", "ключ"].map((key) => ring.serverOf(key).name).join("")).toBe("aacca");
 });
 
 test.each([

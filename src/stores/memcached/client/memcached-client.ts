@@ -1,45 +1,56 @@
 import { type Clock, systemClock } from "../../../core/clock.ts";
 import type { Deadline } from "../../../core/deadlines.ts";
 import { type ConnectionSettings, MetaConnection } from "./meta-connection.ts";
-import { toMetaKey } from "./meta-key.ts";
+import { type MetaKey, toMetaKey } from "./meta-key.ts";
 import type { MetaReply } from "./meta-reader.ts";
 import type { ServerAddress } from "./server-address.ts";
-import { ServerRing } from "./server-ring.ts";
+import { type Distribution, ServerRing } from "./server-ring.ts";
 
 /** Servers of a client, and how they are reached. */
 export interface ClientSettings extends Omit<ConnectionSettings, "address"> {
   readonly servers: readonly ServerAddress[];
+  /** @defaultValue `"rendezvous"` */
+  readonly distribution?: Distribution | undefined;
+}
+
+/** An item: its key, as the protocol has it, and the key whose server it is on. */
+export interface Item extends MetaKey {
+  readonly serverOf: string;
 }
 
 /** A client of memcached's meta protocol (memcached 1.6): one connection a server. */
 export class MemcachedClient {
   readonly #ring: ServerRing<MetaConnection>;
 
-  constructor({ servers, ...settings }: ClientSettings, clock: Clock = systemClock) {
+  constructor({ servers, distribution, ...settings }: ClientSettings, clock: Clock = systemClock) {
     this.#ring = new ServerRing(
       servers.map((address) => new MetaConnection({ ...settings, address }, clock)),
+      distribution,
     );
   }
 
   /**
-   * Sends a command about a key to the key's server.
+   * Sends a command about a key to the key's server. Commands of one turn to one server are executed
+   * in their order.
    *
    * @param name `mg`, `md`, `ma` or `ms`.
+   * @param item Any text, which {@link toMetaKey} fits to the protocol; or an item.
    * @param flags Flags of the command, each with its token.
    * @param value Data block of an `ms`.
    */
   ask(
     name: "mg" | "md" | "ma" | "ms",
-    key: string,
+    item: string | Item,
     flags: readonly string[],
     deadline: Deadline,
     value?: Buffer,
   ): Promise<MetaReply> {
-    const { text, isBinary } = toMetaKey(key);
+    const { text, isBinary, serverOf } =
+      typeof item === "string" ? { ...toMetaKey(item), serverOf: item } : item;
     const size = value === undefined ? "" : ` ${value.length}`;
     const words = flags.length === 0 ? "" : ` ${flags.join(" ")}`;
     const line = `${name} ${text}${size}${isBinary ? " b" : ""}${words}`;
-    return this.#ring.serverOf(key).ask(line, value, deadline);
+    return this.#ring.serverOf(serverOf).ask(line, value, deadline);
   }
 
   /** Asks all servers whether they answer. */

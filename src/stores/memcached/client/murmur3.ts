@@ -1,8 +1,15 @@
+/** A code point of two units, of which Python counts one. */
+const ASTRAL = /[\ud800-\udbff]/;
+
 /**
  * Returns MurmurHash3 (x86, 32 bits, seed 0) of a text, as pymemcache computes it: of the low byte of
- * each character.
+ * each code point.
  */
 export function murmur3(text: string): number {
+  return ASTRAL.test(text) ? hashUnits(toLowBytes(text)) : hashUnits(text);
+}
+
+function hashUnits(text: string): number {
   const rounded = text.length & ~3;
   let hash = 0;
   for (let at = 0; at < rounded; at += 4) {
@@ -20,6 +27,10 @@ export function murmur3(text: string): number {
   hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
   hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
   return (hash ^ (hash >>> 16)) >>> 0;
+}
+
+function toLowBytes(text: string): string {
+  return Array.from(text, (point) => String.fromCharCode((point.codePointAt(0) ?? 0) & 0xff)).join("");
 }
 
 function scramble(block: number): number {

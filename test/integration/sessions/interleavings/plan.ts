@@ -49,14 +49,20 @@ export interface Abilities {
   readonly hasUsers: boolean;
   /** Whether there are copies to drop. */
   readonly hasCopies: boolean;
+  /**
+   * Whether the store ends records up to a second early: an end within milliseconds then comes in the
+   * middle of anything, which the model does not know.
+   */
+  readonly endsEarly?: boolean | undefined;
 }
 
-export function makePlan(seed: number, { hasUsers, hasCopies }: Abilities): Plan {
+export function makePlan(seed: number, { hasUsers, hasCopies, endsEarly = false }: Abilities): Plan {
   const random = new Random(seed);
   const weights = {
     ...WEIGHTS,
     ...(!hasUsers && { revoke: 0, revokeUser: 0, logout: WEIGHTS.logout + 2 }),
     ...(!hasCopies && { evict: 0 }),
+    ...(endsEarly && { expire: 0 }),
   };
   const steps = () => Array.from({ length: STEPS }, () => makeStep(random, weights));
   return Array.from({ length: PROCESSES }, () => Array.from({ length: ACTORS }, steps));
