@@ -18,6 +18,10 @@ describeApplications("one library", {
       packages: ["@nestjs/common", "@nestjs/core", "@nestjs/throttler", "reflect-metadata", "rxjs"],
       compilerOptions: { experimentalDecorators: true },
     },
+    "next-cache": {
+      packages: ["next", "react", "react-dom", "@types/react"],
+      compilerOptions: { ...FOREIGN_TYPES, lib: ["es2023", "dom"] },
+    },
     "rate-limiter-flexible": { packages: ["rate-limiter-flexible"] },
     unstorage: { packages: ["unstorage"], compilerOptions: FOREIGN_TYPES },
   },
@@ -34,6 +38,7 @@ describeApplications("one library", {
     "fastify",
     "graphql",
     "keyv",
+    "next",
     "rate-limiter-flexible",
     "unstorage",
   ],

@@ -4,7 +4,7 @@ import type { EpochMilliseconds, Milliseconds } from "../../core/clock.ts";
 import type { Deadline } from "../../core/deadlines.ts";
 import { CacheUsageError, isStoreError } from "../../core/errors.ts";
 import { startTimer, type Timer } from "../../core/timers.ts";
-import type { Found } from "../../cache/entry/entry-reader.ts";
+import { type Found, MISSING } from "../../cache/entry/entry-reader.ts";
 import type { LeasedEntries } from "../../cache/leased-entries.ts";
 import { type EntryRecord, isRecord, remainingOf, toEntry, toRecord } from "./entry-record.ts";
 import { InvalidationLog } from "./invalidation-log.ts";
@@ -12,7 +12,7 @@ import { type HeldLease, Leases, type Pause } from "./leases.ts";
 import type { ResolvedNextCacheHandlerOptions } from "./options.ts";
 import { readStream } from "./read-stream.ts";
 import { type TagState, verdictOf } from "./tag-states.ts";
-import { digest, Tags, toCount, toState } from "./tags.ts";
+import { digest, type Invalidation, Tags, toCount, toState } from "./tags.ts";
 import type { NextCacheEntry, NextCacheHandler, NextTagDurations } from "./types.ts";
 
 /** Clocks and waits that tests replace. */
@@ -37,6 +37,9 @@ interface Made {
   readonly seen: number;
 }
 
+/** Maximum number of failed invalidations that are tried again. */
+const MAX_OWED = 1000;
+
 /** Result of a read. */
 interface Read {
   readonly found: Found;
@@ -59,6 +62,8 @@ export class CacheNextHandler implements NextCacheHandler {
   /** Running calls of {@link set}, by the keys of their entries. */
   readonly #pending = new Map<string, Promise<void>>();
   readonly #now: () => EpochMilliseconds;
+  /** Invalidations that have failed. */
+  readonly #owed = new Set<Invalidation>();
   #awayUntil: Milliseconds = 0;
 
   /** @internal Use `nextCacheHandler`. */
@@ -104,10 +109,11 @@ export class CacheNextHandler implements NextCacheHandler {
     if (this.#pending.get(key) === storing) this.#pending.delete(key);
   }
 
-  /** Reads what is needed once for each process. Tags are read with each entry. */
+  /** Catches up with what a failure of the store has left. Tags are read with each entry. */
   async refreshTags(): Promise<void> {
-    if (!this.#log.isEmpty || this.#isAway) return;
+    if (this.#isAway || (!this.#log.isEmpty && this.#owed.size === 0)) return;
     try {
+      await this.#invalidateOwed();
       await this.#observe(this.#entries.newDeadline());
     } catch (error) {
       this.#report(error);
@@ -121,20 +127,37 @@ export class CacheNextHandler implements NextCacheHandler {
 
   /**
    * Makes all entries with one of these tags stale, or, without durations, misses; all processes
-   * see it at once.
+   * see it at once. One that fails is tried again with the next request, before anything is read.
    *
    * @throws {StoreConnectionError} When the store could not be reached.
    */
   async updateTags(tags: readonly string[], durations?: NextTagDurations): Promise<void> {
+    const invalidation = { tags: [...new Set(tags)], durations, at: this.#entries.clock.now() };
     try {
-      await this.#tags.invalidate([...new Set(tags)], durations);
+      await this.#tags.invalidate(invalidation);
     } catch (error) {
-      this.#options.onError(error);
+      // Next does not tell a route handler of it.
+      this.#owe(invalidation);
+      this.#report(error);
       throw error;
     }
   }
 
+  #owe(invalidation: Invalidation): void {
+    this.#owed.add(invalidation);
+    const [oldest] = this.#owed;
+    if (oldest !== undefined && this.#owed.size > MAX_OWED) this.#owed.delete(oldest);
+  }
+
+  async #invalidateOwed(): Promise<void> {
+    for (const invalidation of this.#owed) {
+      await this.#tags.invalidate(invalidation);
+      this.#owed.delete(invalidation);
+    }
+  }
+
   async #getOrMake(key: string, softTags: readonly string[]): Promise<NextCacheEntry | undefined> {
+    await this.#invalidateOwed();
     const end = this.#entries.clock.monotonic() + this.#options.maxWait;
     do {
       const { found, entry } = await this.#read(key, softTags);
@@ -268,5 +291,3 @@ export class CacheNextHandler implements NextCacheHandler {
     return `${this.#options.prefix}${digest(cacheKey)}`;
   }
 }
-
-const MISSING = { status: "missing" } as const;

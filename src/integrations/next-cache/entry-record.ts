@@ -28,7 +28,7 @@ export function toRecord(entry: NextCacheEntry, bytes: Uint8Array, seen: number)
     expire: toStored(expire),
     revalidate: toStored(revalidate),
     seen,
-    // What Next serializes is nearly always text, which base64 would make a third longer.
+    // Next writes text nearly always, which base64 would make a third longer.
     ...(isUtf8(buffer) ? { text: buffer.toString() } : { base64: buffer.toString("base64") }),
   };
 }

@@ -4,7 +4,7 @@ import type { EpochMilliseconds, Milliseconds } from "../../core/clock.ts";
 const SPAN: Milliseconds = 250;
 
 /** Maximum number of observations: those of at least four minutes. */
-const MAX_OBSERVED = 1000;
+const MAX_OBSERVED = 1200;
 
 /** What this process has observed of the number of invalidations, and when. */
 export class InvalidationLog {

@@ -66,7 +66,7 @@ describe("an entry", () => {
         .filter((key) => !/tag:|inval/.test(key))
         .map((key) => harness.cache.pttl(key)),
     );
-    expect([hour, ever].toSorted()).toEqual([3_600_000 - 40, 86_400_000].toSorted());
+    expect(new Set([hour, ever])).toEqual(new Set([3_600_000 - 40, 86_400_000]));
     expect(await one.get("ever", [])).toMatchObject({
       expire: Infinity,
       stale: Infinity,

@@ -151,10 +151,18 @@ describe("while the store fails", () => {
     expect(await textOf(await one.get("key", []))).toBe("made");
   });
 
-  test("an invalidation is an error for its caller, who would believe that it has happened", async () => {
-    const { one, state, errors } = openFailing();
+  test("an invalidation is an error for its caller, and happens before the next entry is read", async () => {
+    const { one, other, clock, state, errors } = openFailing();
+    await one.get("key", []);
+    await one.set("key", Promise.resolve(entryOf("page", clock.now(), { tags: ["a"] })));
     state.isDown = true;
     await expect(one.updateTags(["a"])).rejects.toThrow(StoreConnectionError);
     expect(errors).toHaveLength(1);
+    state.isDown = false;
+    expect(await one.get("key", [])).toBeUndefined();
+    expect(await textOf(await other.get("key", []))).toBe("page");
+    clock.advance(1001);
+    await one.refreshTags();
+    expect(await other.get("key", [])).toBeUndefined();
   });
 });

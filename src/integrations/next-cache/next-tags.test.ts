@@ -143,7 +143,7 @@ test("the number of invalidations starts above all before, should the store lose
 describe("the state of a tag", () => {
   const step = fc.record({
     wait: fc.integer({ min: 0, max: 100_000 }),
-    expire: fc.constantFrom("now", undefined, 0, 1, 60, 300),
+    expire: fc.constantFrom<number | "now" | undefined>("now", undefined, 0, 1, 60, 300),
   });
 
   test("never lets an entry be used longer than the invalidations after it allow", () => {
@@ -155,7 +155,7 @@ describe("the state of a tag", () => {
         const ends: number[] = [];
         steps.forEach(({ wait, expire }, index) => {
           now += wait;
-          state = invalidated(state, index + 1, expire === "now" ? undefined : { expire }, now);
+          state = invalidated(state, index + 1, typeof expire === "string" ? undefined : { expire }, now);
           if (index + 1 <= seen) return;
           if (expire === "now") dead = true;
           stale = true;
@@ -163,10 +163,8 @@ describe("the state of a tag", () => {
         });
         now += later;
         const mustBeDead = dead || ends.some((end) => now >= end);
-        const verdict = verdictOf([state], seen, now);
-        if (mustBeDead) expect(verdict).toBe("expired");
-        else if (stale) expect(verdict).not.toBe("fresh");
-        else expect(verdict).not.toBe("stale");
+        const allowed = mustBeDead ? ["expired"] : stale ? ["stale", "expired"] : ["fresh", "expired"];
+        expect(allowed).toContain(verdictOf([state], seen, now));
       }),
     );
   });

@@ -1,9 +1,9 @@
 import { createHash } from "node:crypto";
 
-import type { Milliseconds } from "../../core/clock.ts";
+import type { EpochMilliseconds, Milliseconds } from "../../core/clock.ts";
 import type { Deadline } from "../../core/deadlines.ts";
 import { StoreServiceError } from "../../core/errors.ts";
-import type { Found } from "../../cache/entry/entry-reader.ts";
+import { type Found, MISSING } from "../../cache/entry/entry-reader.ts";
 import type { LeasedEntries } from "../../cache/leased-entries.ts";
 import { invalidated, isTagState, type TagState, VALID } from "./tag-states.ts";
 import type { NextTagDurations } from "./types.ts";
@@ -13,6 +13,14 @@ const SLACK: Milliseconds = 3_600_000;
 
 /** Maximum number of tries of one invalidation, each of which another one has won. */
 const MAX_TRIES = 100;
+
+/** A call of `updateTags`. */
+export interface Invalidation {
+  readonly tags: readonly string[];
+  readonly durations: NextTagDurations | undefined;
+  /** Time of the call. */
+  readonly at: EpochMilliseconds;
+}
 
 /** The tags of all entries: their states are entries of the cache. */
 export class Tags {
@@ -49,24 +57,28 @@ export class Tags {
   }
 
   /** Invalidates tags, for all processes. */
-  async invalidate(tags: readonly string[], durations: NextTagDurations | undefined): Promise<void> {
+  async invalidate({ tags, durations, at }: Invalidation): Promise<void> {
     const deadline = this.#entries.newDeadline();
-    const number = await this.#entries.count(this.countKey, this.#start, deadline);
-    await Promise.all(tags.map((tag) => this.#invalidate(tag, number, durations, deadline)));
+    const keys = tags.map((tag) => this.keyOf(tag));
+    const [number, found] = await Promise.all([
+      this.#entries.count(this.countKey, this.#start, deadline),
+      this.#entries.readMany(keys, deadline),
+    ]);
+    const change = (state: TagState): TagState => invalidated(state, number, durations, at);
+    await Promise.all(keys.map((key, index) => this.#change(key, found[index], change, deadline)));
   }
 
-  async #invalidate(
-    tag: string,
-    number: number,
-    durations: NextTagDurations | undefined,
+  async #change(
+    key: string,
+    before: Found | undefined,
+    change: (state: TagState) => TagState,
     deadline: Deadline,
   ): Promise<void> {
-    const key = this.keyOf(tag);
-    const now = this.#entries.clock.now();
+    let found = before ?? MISSING;
     for (let attempt = 0; attempt < MAX_TRIES; attempt++) {
-      const [found = { status: "missing" as const }] = await this.#entries.readMany([key], deadline);
-      const value = invalidated(toState(found) ?? VALID, number, durations, now);
+      const value = change(toState(found) ?? VALID);
       if (await this.#entries.replace(key, found, { value, ttl: this.#ttl }, deadline)) return;
+      found = (await this.#entries.readMany([key], deadline))[0] ?? MISSING;
     }
     throw new StoreServiceError(
       `A tag could not be invalidated, since others kept invalidating it: ${MAX_TRIES} tries. Try again.`,
