@@ -8,7 +8,7 @@ const MINUTE = 60_000;
 /** The promises over HTTP, with a Redis at most. Those that hold on every engine are in `engines` as well: see `TRIED`. */
 const PROMISES = ["test/integration/adapters/**/*.test.ts", "test/integration/sessions/cookies.test.ts"];
 /** The suite of adapters on frameworks beyond Express, Fastify, Koa and node:http. */
-const FRAMEWORKS = ["test/integration/adapters/{fetch,h3,hono,nest,react-router,sveltekit}*.test.ts"];
+const FRAMEWORKS = ["test/integration/adapters/{fetch,h3,hono,nest,nitro,react-router,sveltekit}*.test.ts"];
 const PROMISES_OF_ENGINES = ["test/integration/sessions/{promises,durability}.test.ts"];
 const ENGINES = ["test/integration/{stores,sessions}/**/*.test.ts"];
 
