@@ -70,6 +70,21 @@ describe.each(Object.entries(WAYS))("%s", (_, answer) => {
     expect(errors).toEqual([saveError()]);
   });
 
+  test("a response waits for its save, also a redirect", async () => {
+    let isSaved = false;
+    sessions.save = async () => {
+      await new Promise((resolve) => void setImmediate(resolve));
+      isSaved = true;
+    };
+    const response = await answer((event) => {
+      sessions.use(event.node.req);
+      return sendRedirect(event, "/done", 303);
+    });
+    expect([isSaved, response.status, response.headers.get("location")]).toEqual([true, 303, "/done"]);
+    expect(response.headers.getSetCookie()).toHaveLength(1);
+    expect(await response.text()).toContain("/done");
+  });
+
   test("an error of the handler goes to the error handler, and a cookie of a login out with its answer", async () => {
     const response = await answer((event) => {
       sessions.use(event.node.req);
