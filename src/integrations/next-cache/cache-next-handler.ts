@@ -210,9 +210,10 @@ export class CacheNextHandler implements NextCacheHandler {
     const held = this.#leases.claim(key);
     try {
       // Next itself reports what its functions throw.
-      const made = await this.#make(pendingEntry).catch(() => "failed" as const);
-      if (made !== "failed") this.#leases.note(key, made !== undefined);
-      if (made !== "failed" && made !== undefined) await this.#storeMade(key, made, held);
+      const made = await this.#make(pendingEntry).catch(() => "lost" as const);
+      if (made === "lost") return;
+      this.#leases.note(key, made !== "not-kept");
+      if (made !== "not-kept") await this.#storeMade(key, made, held);
     } catch (error) {
       this.#report(error);
     } finally {
@@ -220,13 +221,17 @@ export class CacheNextHandler implements NextCacheHandler {
     }
   }
 
-  /** @returns `undefined` for an entry that is not to be stored. @throws What the call has thrown. */
-  async #make(pendingEntry: Promise<NextCacheEntry>): Promise<Made | undefined> {
+  /**
+   * @returns `"lost"` for an entry that cannot be stored now, `"not-kept"` for one that never is.
+   * @throws What the function has thrown.
+   */
+  async #make(pendingEntry: Promise<NextCacheEntry>): Promise<Made | "lost" | "not-kept"> {
     const entry = await pendingEntry;
     const seen = this.#log.before(entry.timestamp);
-    if (this.#isAway || seen === undefined || (remainingOf(entry, this.#now()) ?? 1) <= 0) {
+    const isKept = (remainingOf(entry, this.#now()) ?? 1) > 0;
+    if (this.#isAway || seen === undefined || !isKept) {
       await entry.value.cancel();
-      return undefined;
+      return isKept ? "lost" : "not-kept";
     }
     const { maxBytes, onError } = this.#options;
     const bytes = await readStream(entry.value, maxBytes);
@@ -237,7 +242,7 @@ export class CacheNextHandler implements NextCacheHandler {
           "option maxBytes of nextCacheHandler().",
       ),
     );
-    return undefined;
+    return "not-kept";
   }
 
   async #storeMade(key: string, { entry, bytes, seen }: Made, held: HeldLease | undefined): Promise<void> {

@@ -169,6 +169,15 @@ describe("the state of a tag", () => {
     );
   });
 
+  test("keeps a later invalidation that has come first", () => {
+    const later: TagState = { expired: 0, stale: 6, until: 60_000 };
+    const both = invalidated(later, 5, undefined, 0);
+    expect([4, 5, 6].map((seen) => verdictOf([both], seen, 1))).toEqual(["expired", "stale", "fresh"]);
+    const swapped = invalidated({ expired: 6 }, 5, { expire: 60 }, 0);
+    expect([5, 6].map((seen) => verdictOf([swapped], seen, 1))).toEqual(["expired", "fresh"]);
+    expect(invalidated({ expired: 6 }, 5, undefined, 0)).toEqual({ expired: 6 });
+  });
+
   test("of two invalidations, the earlier end holds", () => {
     const first = invalidated(VALID, 1, { expire: 10 }, 0);
     const second = invalidated(first, 2, { expire: 60 }, 5000);

@@ -41,8 +41,12 @@ export function invalidated(
   durations: NextTagDurations | undefined,
   now: EpochMilliseconds,
 ): TagState {
-  if (durations === undefined) return { expired: Math.max(before.expired, number) };
   const { stale = 0, until = Infinity } = before;
+  if (durations === undefined) {
+    const last = Math.max(before.expired, number);
+    // A later one may have come first.
+    return stale > last ? { ...before, expired: last } : { expired: last };
+  }
   const isOver = now >= until;
   const expired = isOver ? Math.max(before.expired, stale) : before.expired;
   const { expire = Infinity } = durations;

@@ -56,8 +56,9 @@ describeReplicas("two replicas of a Next application on Redis", () => {
 
   const numberAt = async (replica: Replica, name: string): Promise<string> =>
     replica.text(`/numbers/${name}`);
-  const pageAt = async (replica: Replica, name: string): Promise<string | undefined> =>
-    /<output>([^<]*)</.exec(await replica.text(`/pages/${name}`))?.[1];
+  const outputOf = (html: string): string => /<output>([^<]*)</.exec(html)?.[1] ?? "";
+  const pageAt = async (replica: Replica, name: string): Promise<string> =>
+    outputOf(await replica.text(`/pages/${name}`));
   const revalidate = (replica: Replica, name: string, query = ""): Promise<string> =>
     replica.text(`/tags/${name}${query}`, { method: "POST" });
 
@@ -115,6 +116,15 @@ describeReplicas("two replicas of a Next application on Redis", () => {
     await revalidate(one, "any", "?path=/pages/path");
     await expect.poll(() => pageAt(other, "path")).not.toBe(before);
     expect(await pageAt(one, "path")).toBe(await pageAt(other, "path"));
+  });
+
+  test("a prerendered page is made again in the replica that revalidates it, as its page tells", async () => {
+    const prerenderedAt = (replica: Replica): Promise<string> => replica.text("/prerendered").then(outputOf);
+    const before = await prerenderedAt(one);
+    expect(await prerenderedAt(other)).toBe(before);
+    await revalidate(one, "prerendered");
+    await expect.poll(() => prerenderedAt(one), { timeout: 10_000 }).not.toBe(before);
+    expect(await prerenderedAt(other)).toBe(before);
   });
 
   test("a replica that dies while it renders leaves it to the other", async () => {
