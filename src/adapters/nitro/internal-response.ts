@@ -10,9 +10,8 @@ export function isOfNode(response: object): boolean {
 }
 
 /**
- * Runs the handler of a request that Nitro makes within the process: `$fetch("/api")` on the server,
- * and all requests on platforms without Node's servers. The response is complete before anybody
- * reads it, so the session is saved then.
+ * Runs the handler of a request that Nitro makes within the process, such as `$fetch("/api")` on the
+ * server. The response is complete before the caller reads it, so the session is saved then.
  */
 export async function answerInternally(
   event: NitroEvent,
