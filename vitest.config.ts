@@ -12,6 +12,9 @@ const FRAMEWORKS = ["test/integration/adapters/{fetch,h3,hono,nest,nitro,react-r
 const PROMISES_OF_ENGINES = ["test/integration/sessions/{promises,durability}.test.ts"];
 const ENGINES = ["test/integration/{stores,sessions}/**/*.test.ts"];
 
+/** Files whose applications take a minute or more to install and build. */
+const SOAK_ALONE = ["test/examples/next/cached-replicas.test.ts", "test/package/nitro.test.ts"];
+
 interface Manifest {
   name: string;
   exports: Record<string, string | Record<string, string>>;
@@ -57,7 +60,7 @@ function project(name: string, include: string[], options: Options): TestProject
     test: {
       name,
       include,
-      exclude: [...defaultExclude, ...(options.exclude ?? [])],
+      exclude: [...defaultExclude, ...(isSoak ? [] : SOAK_ALONE), ...(options.exclude ?? [])],
       environment: "node",
       env: options.env ?? {},
       setupFiles: process.env["SOJOURN_RUNTIME_NOTES"] === undefined ? [] : ["./test/matrix/note-runtime.ts"],

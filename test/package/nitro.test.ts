@@ -5,7 +5,6 @@ import { type StartedExample, startProgram } from "../../examples/shared/test/st
 import { installInto } from "../../scripts/lib/application.mjs";
 import { run } from "../../scripts/lib/processes.mjs";
 import { inProject } from "../../scripts/lib/project.mjs";
-import { isSoak } from "../support/scale.ts";
 import { deleteFolder, makeTemporaryFolder, writeFiles } from "../support/temporary-folder.ts";
 import { makeConsumer, packTarball } from "./consumer.ts";
 
@@ -72,75 +71,74 @@ const APPLICATIONS = {
   },
 };
 
-// Their packages and builds take half a minute each.
-describe.runIf(isSoak).each(Object.entries(APPLICATIONS))(
-  "an application on %s",
-  (name, { packages, script, files }) => {
-    let folder: string;
-    let server: StartedExample;
+describe.each(Object.entries(APPLICATIONS))("an application on %s", (name, { packages, script, files }) => {
+  let folder: string;
+  let server: StartedExample;
 
-    beforeAll(async () => {
-      folder = makeTemporaryFolder();
-      const application = join(folder, "application");
-      await writeFiles(application, files);
-      await makeConsumer(application, await packTarball(folder));
-      await installInto(application, packages);
-      await cp(inProject("test/package/nitro/sessions.ts"), join(application, "server/sessions.ts"));
-      const built = await run(process.execPath, [script, "build"], { cwd: application });
-      expect(built, built.output).toMatchObject({ status: 0 });
-      server = await startProgram([".output/server/index.mjs"], {
-        cwd: application,
-        env: { PORT: "0", HOST: "127.0.0.1", NODE_ENV: "production" },
-      });
+  beforeAll(async () => {
+    folder = makeTemporaryFolder();
+    const application = join(folder, "application");
+    await writeFiles(application, files);
+    await makeConsumer(application, await packTarball(folder));
+    await installInto(application, packages);
+    await cp(inProject("test/package/nitro/sessions.ts"), join(application, "server/sessions.ts"));
+    const built = await run(process.execPath, [script, "build"], { cwd: application });
+    expect(built, built.output).toMatchObject({ status: 0 });
+    server = await startProgram([".output/server/index.mjs"], {
+      cwd: application,
+      env: { PORT: "0", HOST: "127.0.0.1", NODE_ENV: "production" },
     });
+  });
 
-    afterAll(async () => {
-      await server.stop();
-      deleteFolder(folder);
-    });
+  afterAll(async () => {
+    await server.stop();
+    deleteFolder(folder);
+  });
 
-    async function ask(
-      path: string,
-      cookie = "",
-    ): Promise<{ status: number; body: string; cookie: string; response: Response }> {
-      const response = await fetch(server.url + path, { redirect: "manual", headers: { cookie } });
-      const [set = cookie] = response.headers.getSetCookie().map((each) => each.split(";")[0] ?? "");
-      return { status: response.status, body: await response.text(), cookie: set, response };
+  async function ask(
+    path: string,
+    cookie = "",
+  ): Promise<{ status: number; body: string; cookie: string; response: Response }> {
+    const response = await fetch(server.url + path, { redirect: "manual", headers: { cookie } });
+    const [set = cookie] = response.headers.getSetCookie().map((each) => each.split(";")[0] ?? "");
+    return { status: response.status, body: await response.text(), cookie: set, response };
+  }
+
+  test("keeps sessions, and leaves pages without one alone", async () => {
+    const first = await ask("/count");
+    expect([first.status, JSON.parse(first.body)]).toEqual([200, { views: 1 }]);
+    expect(JSON.parse((await ask("/count", first.cookie)).body)).toEqual({ views: 2 });
+    const { response } = await ask("/plain", first.cookie);
+    expect(response.headers.get("vary") ?? "").not.toContain("Cookie");
+    expect(response.headers.getSetCookie()).toEqual([]);
+  });
+
+  test("saves before a redirect, and before the answer to an error after a login", async () => {
+    const redirected = await ask("/redirect");
+    expect([redirected.status, redirected.response.headers.get("location")]).toEqual([303, "/count"]);
+    expect(JSON.parse((await ask("/count", redirected.cookie)).body)).toEqual({ views: 11 });
+    const failed = await ask("/fail");
+    expect([failed.status, failed.cookie]).toEqual([500, expect.stringContaining("sessionid=")]);
+  });
+
+  test("a failed save is an error of the application, without cookie and page", async () => {
+    const { cookie } = await ask("/count");
+    await ask("/down");
+    for (const path of ["/count", "/redirect"]) {
+      const failed = await ask(path, cookie);
+      expect([failed.status, failed.response.headers.getSetCookie()]).toEqual([500, []]);
+      expect(failed.body).not.toContain("views");
     }
+    await ask("/up");
+    expect(JSON.parse((await ask("/count", cookie)).body)).toEqual({ views: 2 });
+  });
 
-    test("keeps sessions, and leaves pages without one alone", async () => {
-      const first = await ask("/count");
-      expect([first.status, JSON.parse(first.body)]).toEqual([200, { views: 1 }]);
-      expect(JSON.parse((await ask("/count", first.cookie)).body)).toEqual({ views: 2 });
-      const { response } = await ask("/plain", first.cookie);
-      expect(response.headers.get("vary") ?? "").not.toContain("Cookie");
-      expect(response.headers.getSetCookie()).toEqual([]);
-    });
-
-    test("saves before a redirect, and before the answer to an error after a login", async () => {
-      const redirected = await ask("/redirect");
-      expect([redirected.status, redirected.response.headers.get("location")]).toEqual([303, "/count"]);
-      expect(JSON.parse((await ask("/count", redirected.cookie)).body)).toEqual({ views: 11 });
-      const failed = await ask("/fail");
-      expect([failed.status, failed.cookie]).toEqual([500, expect.stringContaining("sessionid=")]);
-    });
-
-    test("a failed save is an error of the application, without cookie and page", async () => {
+  test.each(name === "Nitro 2" ? ["/inner"] : [])(
+    "a request within the process has the session of its cookie: %s",
+    async (path) => {
       const { cookie } = await ask("/count");
-      await ask("/down");
-      for (const path of ["/count", "/redirect"]) {
-        const failed = await ask(path, cookie);
-        expect([failed.status, failed.response.headers.getSetCookie()]).toEqual([500, []]);
-        expect(failed.body).not.toContain("views");
-      }
-      await ask("/up");
-      expect(JSON.parse((await ask("/count", cookie)).body)).toEqual({ views: 2 });
-    });
-
-    test.runIf(name === "Nitro 2")("a request within the process has the session of its cookie", async () => {
-      const { cookie } = await ask("/count");
-      expect(JSON.parse((await ask("/inner", cookie)).body)).toEqual({ views: 2 });
+      expect(JSON.parse((await ask(path, cookie)).body)).toEqual({ views: 2 });
       expect(JSON.parse((await ask("/count", cookie)).body)).toEqual({ views: 3 });
-    });
-  },
-);
+    },
+  );
+});

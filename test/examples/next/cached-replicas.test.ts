@@ -6,7 +6,6 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { type StartedExample, startProgram } from "../../../examples/shared/test/start-example.ts";
 import { buildNextApplication } from "../../../scripts/next-example.mjs";
 import { describeWithRedis, RedisServer } from "../../support/redis-server.ts";
-import { isSoak } from "../../support/scale.ts";
 
 interface Replica extends StartedExample {
   readonly text: (path: string, init?: RequestInit) => Promise<string>;
@@ -14,10 +13,7 @@ interface Replica extends StartedExample {
 
 const MINUTE = 60_000;
 
-// Its build takes a minute.
-const describeReplicas = isSoak ? describeWithRedis : () => {};
-
-describeReplicas("two replicas of a Next application on Redis", () => {
+describeWithRedis("two replicas of a Next application on Redis", () => {
   const folder = mkdtempSync(join(tmpdir(), "next-cache-"));
   const [calls, errors] = [join(folder, "calls"), join(folder, "errors")];
   let server: RedisServer;
