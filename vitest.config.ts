@@ -8,9 +8,12 @@ const MINUTE = 60_000;
 /** The promises over HTTP, with a Redis at most. Those that hold on every engine are in `engines` as well: see `TRIED`. */
 const PROMISES = ["test/integration/adapters/**/*.test.ts", "test/integration/sessions/cookies.test.ts"];
 /** The suite of adapters on frameworks beyond Express, Fastify, Koa and node:http. */
-const FRAMEWORKS = ["test/integration/adapters/{fetch,h3,hono,nest,react-router,sveltekit}*.test.ts"];
+const FRAMEWORKS = ["test/integration/adapters/{fetch,h3,hono,nest,nitro,react-router,sveltekit}*.test.ts"];
 const PROMISES_OF_ENGINES = ["test/integration/sessions/{promises,durability}.test.ts"];
 const ENGINES = ["test/integration/{stores,sessions}/**/*.test.ts"];
+
+/** Files whose applications take a minute or more to install and build. */
+const SOAK_ALONE = ["test/examples/next/cached-replicas.test.ts", "test/package/nitro.test.ts"];
 
 interface Manifest {
   name: string;
@@ -57,7 +60,7 @@ function project(name: string, include: string[], options: Options): TestProject
     test: {
       name,
       include,
-      exclude: [...defaultExclude, ...(options.exclude ?? [])],
+      exclude: [...defaultExclude, ...(isSoak ? [] : SOAK_ALONE), ...(options.exclude ?? [])],
       environment: "node",
       env: options.env ?? {},
       setupFiles: process.env["SOJOURN_RUNTIME_NOTES"] === undefined ? [] : ["./test/matrix/note-runtime.ts"],

@@ -3,7 +3,7 @@
 // sources.
 import { createHash } from "node:crypto";
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { lock } from "proper-lockfile";
 import { withoutOtherBuilds } from "./lib/dist-lock.mjs";
@@ -12,9 +12,8 @@ import { run } from "./lib/processes.mjs";
 import { inProject, say } from "./lib/project.mjs";
 
 const folder = inProject("examples", "next");
-const buildStamp = join(folder, ".next", "sources");
 const SOURCES = ["src", "examples/shared", "examples/next", "scripts/build.mjs", "package.json"];
-const NOT_SOURCES = /(^|\/)(node_modules|\.next|test|README\.md|next-env\.d\.ts|.*\.test(-d)?\.ts)$/;
+const NOT_SOURCES = /(^|\/)(node_modules|\.next|\.cache|test|README\.md|next-env\.d\.ts|.*\.test(-d)?\.ts)$/;
 const MINUTE = 60_000;
 
 /**
@@ -24,6 +23,28 @@ const MINUTE = 60_000;
  * @returns {Promise<string>} Its folder.
  */
 export async function buildNextExample() {
+  await locked(() => buildOnce(folder, SOURCES));
+  return folder;
+}
+
+/**
+ * Builds an application of tests with the packages of the example, unless it is built already.
+ *
+ * @param {string} sources Its folder, relative to the project.
+ * @returns {Promise<string>} The folder of the built application.
+ */
+export async function buildNextApplication(sources) {
+  const target = join(folder, ".cache", basename(sources));
+  await locked(async () => {
+    for (const entry of readdirSync(inProject(sources)))
+      cpSync(inProject(sources, entry), join(target, entry), { recursive: true });
+    await buildOnce(target, ["src", sources, "scripts/build.mjs", "package.json"]);
+  });
+  return target;
+}
+
+/** @param {() => Promise<void>} work */
+async function locked(work) {
   mkdirSync(inProject(".cache"), { recursive: true });
   const release = await lock(inProject(".cache"), {
     lockfilePath: inProject(".cache", "next-example.lock"),
@@ -32,26 +53,34 @@ export async function buildNextExample() {
   });
   try {
     if (!(await installExample("next"))) throw new Error("The packages of examples/next are missing.");
-    const sources = hashSources();
-    if (!existsSync(buildStamp) || readFileSync(buildStamp, "utf8") !== sources) {
-      await build();
-      writeFileSync(buildStamp, sources);
-    }
+    await work();
   } finally {
     await release();
   }
-  return folder;
 }
 
-async function build() {
+/**
+ * @param {string} application Its folder.
+ * @param {readonly string[]} sources
+ */
+async function buildOnce(application, sources) {
+  const buildStamp = join(application, ".next", "sources");
+  const hash = hashOf(sources);
+  if (existsSync(buildStamp) && readFileSync(buildStamp, "utf8") === hash) return;
+  await build(application);
+  writeFileSync(buildStamp, hash);
+}
+
+/** @param {string} application Its folder. */
+async function build(application) {
   await withoutOtherBuilds(async () => {
     await succeed(run(process.execPath, [inProject("scripts", "build.mjs")]));
     provideSojourn();
   });
-  rmSync(join(folder, ".next"), { recursive: true, force: true });
+  rmSync(join(application, ".next"), { recursive: true, force: true });
   await succeed(
     run(process.execPath, [join(folder, "node_modules", "next", "dist", "bin", "next"), "build"], {
-      cwd: folder,
+      cwd: application,
       env: {
         NODE_ENV: "production",
         NEXT_TELEMETRY_DISABLED: "1",
@@ -70,9 +99,10 @@ function provideSojourn() {
   cpSync(inProject("package.json"), join(target, "package.json"));
 }
 
-function hashSources() {
+/** @param {readonly string[]} sources */
+function hashOf(sources) {
   const hash = createHash("sha256");
-  for (const path of SOURCES.flatMap((source) => filesIn(source)))
+  for (const path of sources.flatMap((source) => filesIn(source)))
     hash.update(`${path}\n`).update(readFileSync(inProject(path)));
   return hash.digest("hex");
 }

@@ -36,6 +36,10 @@ try {
 }
 
 async function main() {
+  if (wantedKinds().some(({ framework }) => framework === "next")) {
+    const { buildNext } = await import("./next-server.mjs");
+    await buildNext();
+  }
   /** @type {Awaited<ReturnType<typeof measureStart>>[]} */
   const starts = [];
   for (let start = 0; start < extent.starts; start++) {

@@ -28,14 +28,24 @@ import { actionsWith, found, TTL_SECONDS, UNTOUCHED } from "./server-kinds.mjs";
  * @param {string} url Of Redis.
  * @returns {Promise<Server | undefined>} `undefined` for a library of others.
  */
-export async function ownServer({ framework, library, format }, url) {
+export async function ownServer(kind, url) {
+  const { framework, library, format } = kind;
+  if (framework === "next") return library === "iron-session" ? undefined : startNext(kind, url);
   const plain = SERVERS[framework];
   if (library === "none") return plain(noActions());
   if (library === "GET") return plain(await bareActions(url));
   return format === undefined ? undefined : sojournServer(framework, format, url);
 }
 
-/** @type {Record<ServerKind["framework"], (actions: Actions) => Promise<Server> | Server>} */
+/** @param {ServerKind} kind @param {string} url */
+async function startNext(kind, url) {
+  const { nextServer } = await import("./next-server.mjs");
+  return nextServer(kind, url);
+}
+
+/** Those whose servers take their handlers. @typedef {Exclude<ServerKind["framework"], "next">} Plain */
+
+/** @type {Record<Plain, (actions: Actions) => Promise<Server> | Server>} */
 const SERVERS = {
   express: expressServer,
   node: nodeServer,
@@ -176,11 +186,12 @@ function setHeader(response, name, value) {
 
 /** @param {any} request Of any of the frameworks. */
 function cookieOf(request) {
+  if (request.headers instanceof Headers) return String(request.headers.get("cookie"));
   return String(request.headers === undefined ? request.req.header("cookie") : request.headers.cookie);
 }
 
 /**
- * @param {ServerKind["framework"]} framework
+ * @param {Plain} framework
  * @param {"json" | "django"} format
  * @param {string} url
  * @returns {Promise<Server> | Server}

@@ -35,6 +35,7 @@ const FRAMEWORKS = {
   fastify: "Fastify 5",
   koa: "Koa 3",
   hono: "Hono 4",
+  next: "Next 16",
 };
 
 /**

@@ -9,7 +9,7 @@ import { makeData } from "../session/data.mjs";
  *   nothing, reads a key, writes a key, or logs its user in.
  */
 
-/** @typedef {"express" | "node" | "fastify" | "koa" | "hono"} Framework */
+/** @typedef {"express" | "node" | "fastify" | "koa" | "hono" | "next"} Framework */
 
 /**
  * @typedef {object} ServerKind
@@ -70,6 +70,10 @@ export const SERVER_KINDS = [
   { framework: "hono", library: "GET", operations: ["read"] },
   { framework: "hono", library: "hono-sessions", operations: ALL },
   { framework: "hono", library: "Sojourn, json", format: "json", operations: ALL },
+  { framework: "next", library: "none", operations: ["untouched"] },
+  { framework: "next", library: "GET", operations: ["read"] },
+  { framework: "next", library: "iron-session", operations: ALL, isStateless: true },
+  { framework: "next", library: "Sojourn, json", format: "json", operations: ALL },
 ];
 
 /**
@@ -83,6 +87,7 @@ export const USUAL_CHOICES = {
   fastify: ["fastify", "@fastify/session"],
   koa: ["koa", "koa-session"],
   hono: ["hono", "hono-sessions"],
+  next: ["next", "iron-session"],
 };
 
 export const UNTOUCHED = "left alone";

@@ -18,7 +18,8 @@ export async function load({ url, visitors, connections, amount }) {
     const start = clients++ * share;
     follow(client, visitors.slice(start, start + share));
   };
-  const result = await autocannon({ url, connections, amount, setupClient, sampleInt: 20 });
+  // A busy machine must not end a run.
+  const result = await autocannon({ url, connections, amount, setupClient, sampleInt: 20, timeout: 60 });
   const failed = result.errors + result.timeouts + result.non2xx + result.resets;
   if (failed > 0) throw new Error(`${failed} of ${amount} requests to ${url} have failed.`);
 }

@@ -18,6 +18,7 @@ import {
   koaServer,
   nodeServer,
 } from "../http/own-servers.mjs";
+import { nextServer } from "../http/next-server.mjs";
 import { actionsWith, TTL_SECONDS } from "../http/server-kinds.mjs";
 
 const SECRET = "a key that is long enough for a benchmark";
@@ -28,7 +29,9 @@ const COOKIE = { secure: false, httpOnly: true, sameSite: "lax", maxAge: TTL_SEC
  * @param {string} url Of Redis.
  * @returns {Promise<import("node:http").Server>}
  */
-export async function peerServer({ framework, library }, url) {
+export async function peerServer(kind, url) {
+  const { framework, library } = kind;
+  if (framework === "next") return nextServer(kind, url, getIronSession);
   switch (library) {
     case "express-session":
       return expressSessionServer(new RedisStore({ client: await connect(url), prefix: "es:" }));

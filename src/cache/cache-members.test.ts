@@ -46,7 +46,7 @@ const CALLS = [
   "ttl",
   "ttlMany",
 ];
-const ACCESSORS = ["capabilities", "counters", "keySpace", "records", "stats", "storeName"];
+const ACCESSORS = ["capabilities", "counters", "keySpace", "leasedEntries", "records", "stats", "storeName"];
 
 test("Cache declares each of its calls itself, and inherits none", () => {
   expect(Object.getPrototypeOf(Cache.prototype)).toBe(Object.prototype);

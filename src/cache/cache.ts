@@ -5,6 +5,7 @@ import { type CacheContext, CacheCore } from "./cache-core.ts";
 import type { CacheSettings } from "./cache-settings.ts";
 import { Counters } from "./counters.ts";
 import { type CacheKeySpace, keySpaceOf } from "./keys/key-space.ts";
+import { LeasedEntries } from "./leased-entries.ts";
 import type { LoadContext, Loader, LoadOptions } from "./load/load-options.ts";
 import { type Memoized, memoize, type MemoizedValue, type MemoizeOptions } from "./load/memoize.ts";
 import type { CacheLock } from "./lock/lock.ts";
@@ -92,6 +93,11 @@ export class Cache {
   /** @internal For integrations that keep records of their own. */
   get records(): CacheRecords {
     return new CacheRecords(this.#core);
+  }
+
+  /** @internal For integrations whose entries one caller at a time makes. */
+  get leasedEntries(): LeasedEntries {
+    return new LeasedEntries(this.#core);
   }
 
   /** @internal */

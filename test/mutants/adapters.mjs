@@ -258,4 +258,28 @@ export const adapterMutants = [
     breaks: "redirect() saves the session and sets its cookie.",
     tests: ["src/adapters/next/navigation.test.ts"],
   },
+  {
+    name: "nitro-sends-a-page-whose-save-has-failed-within-the-process",
+    file: "src/adapters/nitro/internal-response.ts",
+    find: "beginAgain(event);\n    //",
+    replace: "//",
+    breaks: "A failed save of a request within the process is an error, and none of the page is sent.",
+    tests: ["test/integration/adapters/nitro.test.ts"],
+  },
+  {
+    name: "nitro-holds-what-is-no-response-of-node",
+    file: "src/adapters/nitro/index.ts",
+    find: "if (!isOfNode(res)) return answerInternally(event, scope, run);",
+    replace: "",
+    breaks: "A request within the process has its session.",
+    tests: ["test/integration/adapters/nitro.test.ts"],
+  },
+  {
+    name: "nitro-knows-no-session-by-the-event",
+    file: "src/adapters/nitro/index.ts",
+    find: "letStandFor(event, req);",
+    replace: "",
+    breaks: "sessions.from(event) finds the session of a request within the process.",
+    tests: ["test/integration/adapters/nitro.test.ts"],
+  },
 ];

@@ -5,6 +5,12 @@ const TESTS = [
   "test/integration/express-session/shop.test.ts",
 ];
 
+const NEXT_TESTS = [
+  "src/integrations/next-cache/next-tags.test.ts",
+  "src/integrations/next-cache/next-leases.test.ts",
+  "src/integrations/next-cache/next-cache-handler.test.ts",
+];
+
 /** @type {readonly import("./mutant.mjs").Mutant[]} */
 export const integrationMutants = [
   {
@@ -70,5 +76,53 @@ export const integrationMutants = [
     replace: "const own = task();",
     breaks: "The requests of a process write one after the other on any store.",
     tests: TESTS,
+  },
+  {
+    name: "next-cache-forgets-what-happens-during-a-call",
+    file: "src/integrations/next-cache/invalidation-log.ts",
+    find: "({ at }) => at <= time",
+    replace: "() => true",
+    breaks: "An invalidation while a function runs counts for its result.",
+    tests: ["src/integrations/next-cache/invalidation-log.test.ts"],
+  },
+  {
+    name: "next-cache-serves-entries-of-forgotten-tags",
+    file: "src/integrations/next-cache/cache-next-handler.ts",
+    find: "known.get(tag) === undefined)) return undefined;",
+    replace: "false)) return undefined;",
+    breaks: "An entry whose tag the store has forgotten is a miss.",
+    tests: NEXT_TESTS,
+  },
+  {
+    name: "next-cache-lets-later-invalidations-extend-earlier-ones",
+    file: "src/integrations/next-cache/tag-states.ts",
+    find: "Math.min(isOver ? Infinity : until, now + expire * 1000)",
+    replace: "now + expire * 1000",
+    breaks: "The earlier end of two invalidations holds.",
+    tests: NEXT_TESTS,
+  },
+  {
+    name: "next-cache-drops-failed-invalidations",
+    file: "src/integrations/next-cache/cache-next-handler.ts",
+    find: "this.#owed.add(invalidation);",
+    replace: "",
+    breaks: "A failed invalidation happens before the next entry is read.",
+    tests: NEXT_TESTS,
+  },
+  {
+    name: "next-cache-keeps-the-lease-of-a-failed-call",
+    file: "src/integrations/next-cache/cache-next-handler.ts",
+    find: "if (held !== undefined) await this.#leases.release(held);",
+    replace: "",
+    breaks: "When a function fails, another process calls it at once.",
+    tests: NEXT_TESTS,
+  },
+  {
+    name: "next-cache-waits-for-what-never-comes",
+    file: "src/integrations/next-cache/leases.ts",
+    find: "|| this.#fruitless.has(key)) return",
+    replace: ") return",
+    breaks: "Nobody waits for an entry whose calls end without one.",
+    tests: NEXT_TESTS,
   },
 ];

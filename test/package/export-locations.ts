@@ -25,6 +25,7 @@ const FACTORIES = new Map([
   ["src/integrations/better-auth/index.ts", "betterAuthStorage"],
   ["src/integrations/graphql-response-cache/index.ts", "graphqlResponseCache"],
   ["src/integrations/nestjs-throttler/index.ts", "nestjsThrottlerStorage"],
+  ["src/integrations/next-cache/index.ts", "nextCacheHandler"],
   ["src/integrations/unstorage/index.ts", "unstorageDriver"],
   ["src/stores/tiered/index.ts", "tieredCacheStore"],
   ["src/stores/dummy/index.ts", "dummyCacheStore"],

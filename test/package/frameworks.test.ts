@@ -15,6 +15,13 @@ describeApplications("one framework", {
     fetch: { packages: [] },
     hono: { packages: ["hono"] },
     h3: { packages: ["h3"], compilerOptions: WITH_BROWSER },
+    nitro: {
+      packages: [],
+      versions: ["nitropack@2.13.6"],
+      standsOn: ["h3"],
+      compilerOptions: { ...WITH_BROWSER, skipLibCheck: true },
+      isBuilt: true,
+    },
     next: {
       packages: ["next", "react", "react-dom", "@types/react"],
       compilerOptions: WITH_BROWSER,

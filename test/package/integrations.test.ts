@@ -22,6 +22,10 @@ describeApplications("one library", {
       packages: ["@nestjs/common", "@nestjs/core", "@nestjs/throttler", "reflect-metadata", "rxjs"],
       compilerOptions: { experimentalDecorators: true },
     },
+    "next-cache": {
+      packages: ["next", "react", "react-dom", "@types/react"],
+      compilerOptions: { ...FOREIGN_TYPES, lib: ["es2023", "dom"] },
+    },
     "rate-limiter-flexible": { packages: ["rate-limiter-flexible"] },
     unstorage: { packages: ["unstorage"], compilerOptions: FOREIGN_TYPES },
   },
@@ -42,6 +46,7 @@ describeApplications("one library", {
     "iovalkey",
     "keyv",
     "koa-session",
+    "next",
     "rate-limiter-flexible",
     "unstorage",
   ],

@@ -1,0 +1,144 @@
+import { cp } from "node:fs/promises";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { type StartedExample, startProgram } from "../../examples/shared/test/start-example.ts";
+import { installInto } from "../../scripts/lib/application.mjs";
+import { run } from "../../scripts/lib/processes.mjs";
+import { inProject } from "../../scripts/lib/project.mjs";
+import { deleteFolder, makeTemporaryFolder, writeFiles } from "../support/temporary-folder.ts";
+import { makeConsumer, packTarball } from "./consumer.ts";
+
+const COUNT = `async (event) => {
+  const session = await sessions.from(event);
+  session.data.views = (session.data.views ?? 0) + 1;
+  return { views: session.data.views };
+}`;
+
+/** Files of both applications, beside those that mount the sessions. */
+function routes(imports: string, handler: string, redirect: string): Record<string, string> {
+  const route = (body: string): string =>
+    `${imports}\nimport { sessions, state } from "../sessions.ts";\nexport default ${handler}(${body});\n`;
+  return {
+    "server/routes/count.ts": route(COUNT),
+    "server/routes/plain.ts": route('() => "plain"'),
+    "server/routes/fail.ts": route(`async (event) => {
+      const session = await sessions.from(event);
+      await session.login(7);
+      throw new Error("a fault of the handler, as the test asked");
+    }`),
+    "server/routes/redirect.ts": route(`async (event) => {
+      (await sessions.from(event)).data.views = 10;
+      return ${redirect};
+    }`),
+    "server/routes/down.ts": route('() => { state.isDown = true; return "down"; }'),
+    "server/routes/up.ts": route('() => { state.isDown = false; return "up"; }'),
+  };
+}
+
+const INNER = `import { sessions } from "../sessions.ts";
+export default defineEventHandler(async (event) => {
+  const { cookie } = event.node.req.headers;
+  return event.$fetch("/count", { headers: { cookie } });
+});`;
+
+const APPLICATIONS = {
+  "Nitro 2": {
+    packages: ["nitropack@2.13.6"],
+    script: "node_modules/nitropack/dist/cli/index.mjs",
+    files: {
+      "nitro.config.ts": 'export default { srcDir: "server", compatibilityDate: "2026-11-01" };',
+      "server/plugins/sessions.ts":
+        'import { nitroSessions } from "sojourn/adapters/nitro";\nimport { sessions } from "../sessions.ts";\n' +
+        "export default defineNitroPlugin(nitroSessions(sessions));\n",
+      ...routes("", "defineEventHandler", 'sendRedirect(event, "/count", 303)'),
+      "server/routes/inner.ts": INNER,
+    },
+  },
+  "Nitro 3": {
+    packages: ["nitro@3.0.0"],
+    script: "node_modules/nitro/dist/cli/index.mjs",
+    files: {
+      "nitro.config.mjs": 'export default { srcDir: "server" };',
+      "server/middleware/sessions.ts":
+        'import { h3Sessions } from "sojourn/adapters/h3";\nimport { sessions } from "../sessions.ts";\n' +
+        "export default h3Sessions(sessions);\n",
+      ...routes(
+        'import { defineHandler, redirect } from "nitro/h3";',
+        "defineHandler",
+        'redirect("/count", 303)',
+      ),
+    },
+  },
+};
+
+describe.each(Object.entries(APPLICATIONS))("an application on %s", (name, { packages, script, files }) => {
+  let folder: string;
+  let server: StartedExample;
+
+  beforeAll(async () => {
+    folder = makeTemporaryFolder();
+    const application = join(folder, "application");
+    await writeFiles(application, files);
+    await makeConsumer(application, await packTarball(folder));
+    await installInto(application, packages);
+    await cp(inProject("test/package/nitro/sessions.ts"), join(application, "server/sessions.ts"));
+    const built = await run(process.execPath, [script, "build"], { cwd: application });
+    expect(built, built.output).toMatchObject({ status: 0 });
+    server = await startProgram([".output/server/index.mjs"], {
+      cwd: application,
+      env: { PORT: "0", HOST: "127.0.0.1", NODE_ENV: "production" },
+    });
+  });
+
+  afterAll(async () => {
+    await server.stop();
+    deleteFolder(folder);
+  });
+
+  async function ask(
+    path: string,
+    cookie = "",
+  ): Promise<{ status: number; body: string; cookie: string; response: Response }> {
+    const response = await fetch(server.url + path, { redirect: "manual", headers: { cookie } });
+    const [set = cookie] = response.headers.getSetCookie().map((each) => each.split(";")[0] ?? "");
+    return { status: response.status, body: await response.text(), cookie: set, response };
+  }
+
+  test("keeps sessions, and leaves pages without one alone", async () => {
+    const first = await ask("/count");
+    expect([first.status, JSON.parse(first.body)]).toEqual([200, { views: 1 }]);
+    expect(JSON.parse((await ask("/count", first.cookie)).body)).toEqual({ views: 2 });
+    const { response } = await ask("/plain", first.cookie);
+    expect(response.headers.get("vary") ?? "").not.toContain("Cookie");
+    expect(response.headers.getSetCookie()).toEqual([]);
+  });
+
+  test("saves before a redirect, and before the answer to an error after a login", async () => {
+    const redirected = await ask("/redirect");
+    expect([redirected.status, redirected.response.headers.get("location")]).toEqual([303, "/count"]);
+    expect(JSON.parse((await ask("/count", redirected.cookie)).body)).toEqual({ views: 11 });
+    const failed = await ask("/fail");
+    expect([failed.status, failed.cookie]).toEqual([500, expect.stringContaining("sessionid=")]);
+  });
+
+  test("a failed save is an error of the application, without cookie and page", async () => {
+    const { cookie } = await ask("/count");
+    await ask("/down");
+    for (const path of ["/count", "/redirect"]) {
+      const failed = await ask(path, cookie);
+      expect([failed.status, failed.response.headers.getSetCookie()]).toEqual([500, []]);
+      expect(failed.body).not.toContain("views");
+    }
+    await ask("/up");
+    expect(JSON.parse((await ask("/count", cookie)).body)).toEqual({ views: 2 });
+  });
+
+  test.each(name === "Nitro 2" ? ["/inner"] : [])(
+    "a request within the process has the session of its cookie: %s",
+    async (path) => {
+      const { cookie } = await ask("/count");
+      expect(JSON.parse((await ask(path, cookie)).body)).toEqual({ views: 2 });
+      expect(JSON.parse((await ask("/count", cookie)).body)).toEqual({ views: 3 });
+    },
+  );
+});
