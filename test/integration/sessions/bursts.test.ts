@@ -6,7 +6,7 @@ import { startNode } from "../adapters/support/node-application.ts";
 import { BURST_EVENTS, expectNoFindings, SIZE } from "./bursts/burst-visitor.ts";
 import { openMemory } from "./suites/open.ts";
 
-const BURSTS = scaled(15, 200);
+const BURSTS = scaled(10, 200);
 const events = Object.entries(BURST_EVENTS);
 const TIMEOUT = isSoak ? 1_800_000 : 120_000;
 

@@ -10,7 +10,7 @@ import { World } from "./orders/world.ts";
 /** Interruptions of a request by the other one. The soak plays all orders, but for the longest scenarios. */
 const SWITCHES = isSoak ? undefined : 1;
 const MAX_ORDERS = 20_000;
-const TRIPLES = scaled(250, 100_000);
+const TRIPLES = scaled(150, 100_000);
 const TIMEOUT = isSoak ? 7_200_000 : 120_000;
 
 const acts: readonly Act[] = Object.values(ACTS);
