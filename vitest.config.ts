@@ -68,7 +68,8 @@ function project(name: string, include: string[], options: Options): TestProject
       testTimeout: timeout,
       hookTimeout: Math.max(timeout, MINUTE),
       sequence: { groupOrder: options.timed === "alone" ? 3 : options.timed ? 2 : options.patient ? 1 : 0 },
-      maxWorkers: options.timed === "alone" ? 1 : 2,
+      // Tests of servers wait for them more than they compute.
+      maxWorkers: options.timed === "alone" ? 1 : options.timed === "light" ? 3 : 2,
       // Contracts, whose tests wait for something to expire, run concurrently.
       maxConcurrency: 20,
       // CI's machines are shared: what is timed, or waits for a browser, gets a second try there. Twice is a failure.

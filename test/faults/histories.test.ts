@@ -18,7 +18,7 @@ describeWithRedis("histories of sessions that two processes share", () => {
   test.each(FAULTS)(`%s: ${PROMISE}`, async (fault) => {
     const { url } = await serverForTest();
     const engine = { kind: "redis", url, space: "session", format: "django" } as const;
-    await expectSoundHistory(fault, { engine, hasUsers: true }, scaled(400, 100_000));
+    await expectSoundHistory(fault, { engine, hasUsers: true }, scaled(250, 100_000));
   });
 });
 

@@ -10,6 +10,7 @@ import { RedisCluster } from "../support/redis-cluster.ts";
 import { RedisSentinels } from "../support/redis-sentinels.ts";
 import { serverForTest } from "../support/redis-connections.ts";
 import { describeWithRedis } from "../support/redis-server.ts";
+import { isSoak } from "../support/scale.ts";
 import { TcpProxy } from "./tcp-proxy.ts";
 
 const SECRET = "the secret of the integration tests";
@@ -110,7 +111,7 @@ describeWithRedis("a watch of sessions on Redis", () => {
     expect(other).toStrictEqual([]);
   });
 
-  describe.each<Kind>(["strings", "buckets"])("in %s", (kind) => {
+  describe.each<Kind>(isSoak ? ["strings", "buckets"] : ["strings"])("in %s", (kind) => {
     test("a connection that is cut is told of once; what ended meanwhile is told within a second after it is back", async () => {
       const { proxy, here, elsewhere } = await openBoth({ kind });
       const failures = vi.fn();

@@ -39,7 +39,7 @@ describeApplications("one framework", {
     },
   },
   // One of Node's, one of the web's, and one that stands on another.
-  tried: ["express", "hono", "nest"],
+  tried: ["express", "nest"],
   foreign: [
     "@nestjs/core",
     "@sveltejs/kit",
