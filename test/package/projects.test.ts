@@ -32,13 +32,13 @@ describe("the projects", () => {
     expect(groups.flatMap((name) => projectsOf(name)).toSorted()).toEqual([...FAST, ...OTHERS].toSorted());
   });
 
-  test("CI runs npm test, then the rest, then the short matrix, then the gate without the tests", () => {
+  test("CI runs npm test, then the rest, then the short matrix beside the gate without the tests", () => {
     const calls = readFileSync(inProject(".ci", "run"), "utf8").match(/(?<=--kill-after=20 \d+ ).+(?= <)/g);
     expect(calls).toEqual([
       'npm test -- --tally="$scratch/tally"',
       'npm run test:all -- --rest --tally="$scratch/tally"',
-      "npm run matrix -- --short --runtime=node-24 --runtime=bun --runtime=deno",
       "node scripts/check.mjs --without=tests",
+      "npm run matrix -- --short --runtime=node-24 --runtime=bun --runtime=deno",
     ]);
   });
 });
