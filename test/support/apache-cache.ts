@@ -1,10 +1,9 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { connect } from "node:net";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { findDatabaseCommand } from "../../scripts/services.mjs";
+import { canConnect } from "./can-connect.ts";
 import { freePort } from "./redis-server.ts";
 import { describeWithCommands, endServer } from "./server-process.ts";
 import { deleteFolder, makeTemporaryFolder } from "./temporary-folder.ts";
@@ -77,17 +76,5 @@ async function untilListening(child: ChildProcess, port: number, log: string): P
     if (child.exitCode !== null)
       throw new Error(`Apache ended: ${existsSync(log) ? readFileSync(log, "utf8") : ""}`);
     await setTimeout(20);
-  }
-}
-
-async function canConnect(port: number): Promise<boolean> {
-  const socket = connect(port, "127.0.0.1");
-  try {
-    await once(socket, "connect");
-    return true;
-  } catch {
-    return false;
-  } finally {
-    socket.destroy();
   }
 }

@@ -1,10 +1,9 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
 import { existsSync, writeFileSync } from "node:fs";
-import { connect } from "node:net";
 import { join } from "node:path";
 import { afterAll, vi } from "vitest";
 import { findDatabaseCommand } from "../../scripts/services.mjs";
+import { canConnect } from "./can-connect.ts";
 import { freePort, makeCertificate } from "./redis-server.ts";
 import { describeWithCommands, endServer, tracked } from "./server-process.ts";
 import { deleteFolder, makeTemporaryFolder } from "./temporary-folder.ts";
@@ -102,7 +101,7 @@ export class MemcachedServer {
     const place = this.port === 0 ? ["-s", this.path] : [];
     const child = spawn("memcached", [...place, ...user, ...this.#args], { stdio: "ignore" });
     this.#process = tracked(child);
-    const isThere = this.port === 0 ? () => existsSync(this.path) : () => isListening(this.port);
+    const isThere = this.port === 0 ? () => existsSync(this.path) : () => canConnect(this.port);
     await vi.waitUntil(isThere, { timeout: 10_000, interval: 5 });
   }
 
@@ -110,17 +109,5 @@ export class MemcachedServer {
   async stop(): Promise<void> {
     await this.kill();
     deleteFolder(this.folder);
-  }
-}
-
-async function isListening(port: number): Promise<boolean> {
-  const socket = connect(port, "127.0.0.1");
-  try {
-    await once(socket, "connect");
-    return true;
-  } catch {
-    return false;
-  } finally {
-    socket.destroy();
   }
 }

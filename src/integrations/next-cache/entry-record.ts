@@ -41,7 +41,7 @@ export function toEntry(record: EntryRecord, isStale: boolean): NextCacheEntry {
     stale: record.stale ?? Infinity,
     timestamp: record.timestamp,
     expire: record.expire ?? Infinity,
-    // What lies in the past makes Next serve the entry and call the function in the background.
+    // Next serves an entry whose time has passed, and calls the function in the background.
     revalidate: isStale ? -1 : (record.revalidate ?? Infinity),
   };
 }

@@ -6,7 +6,7 @@ const SPAN: Milliseconds = 250;
 /** Maximum number of observations: those of at least four minutes. */
 const MAX_OBSERVED = 1200;
 
-/** What this process has observed of the number of invalidations, and when. */
+/** Numbers of invalidations that this process has observed, with their times. */
 export class InvalidationLog {
   readonly #observed: { readonly at: EpochMilliseconds; readonly count: number }[] = [];
 

@@ -7,8 +7,8 @@ import { expressSessions } from "sojourn/adapters/express";
 import { describe, expect, onTestFinished } from "vitest";
 import { redisTest as test } from "../../support/fixtures/redis.ts";
 import { describeWithRedis, type RedisServer } from "../../support/redis-server.ts";
-import { serve } from "../express-session/visitor.ts";
-import { Jar } from "../take-over/jar.ts";
+import { serve } from "../../support/serve.ts";
+import { Jar } from "../../support/cookie-jar.ts";
 import { OAuthStates, type WithOAuth } from "./passport/oauth-states.ts";
 import { logInBy, makeSite, type SiteData, type Users } from "./passport/site.ts";
 

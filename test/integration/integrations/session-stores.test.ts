@@ -8,8 +8,8 @@ import { expressSessionSource } from "sojourn/integrations/express-session";
 import { fastifySessionSource, fastifySessionStore } from "sojourn/integrations/fastify-session";
 import { koaSessionSource, koaSessionStore } from "sojourn/integrations/koa-session";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { serve } from "../express-session/visitor.ts";
-import { Jar } from "../take-over/jar.ts";
+import { serve } from "../../support/serve.ts";
+import { Jar } from "../../support/cookie-jar.ts";
 import { describeOnEngines, openUnreachable } from "./support.ts";
 
 interface Data {

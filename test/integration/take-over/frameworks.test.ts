@@ -8,8 +8,8 @@ import { koaSessionSource } from "sojourn/integrations/koa-session";
 import { describe, expect, onTestFinished } from "vitest";
 import { redisTest as test } from "../../support/fixtures/redis.ts";
 import { describeWithRedis, type RedisServer } from "../../support/redis-server.ts";
-import { serve } from "../express-session/visitor.ts";
-import { Jar } from "./jar.ts";
+import { serve } from "../../support/serve.ts";
+import { Jar } from "../../support/cookie-jar.ts";
 import { openEarlier, openSessions, serveShop } from "./support.ts";
 
 const SECRET = "a secret with a length of 32 or more";
@@ -17,7 +17,7 @@ const SECRET = "a secret with a length of 32 or more";
 type Data = Record<string, any>;
 type Earlier = Awaited<ReturnType<typeof openEarlier>>;
 
-/** What both sites do, in the form of their session library. */
+/** Answers as both sites do, on the session in the form of their library. */
 function answer(path: string, session: Data): unknown {
   const item = path.split("/cart/")[1];
   if (item !== undefined) session["cart"] = { ...session["cart"], [item]: 1 };

@@ -4,8 +4,8 @@ import { redisTest as test } from "../../support/fixtures/redis.ts";
 import { describeWithRedis, type RedisServer } from "../../support/redis-server.ts";
 import { makeShop } from "../express-session/shop.mjs";
 import { scaled } from "../../support/scale.ts";
-import { serve } from "../express-session/visitor.ts";
-import { Jar } from "./jar.ts";
+import { serve } from "../../support/serve.ts";
+import { Jar } from "../../support/cookie-jar.ts";
 import { openEarlier, serveShop } from "./support.ts";
 
 const before = createRequire(import.meta.url)("express-session") as unknown;

@@ -7,7 +7,7 @@ import { expressSessionSource } from "sojourn/integrations/express-session";
 import { onTestFinished } from "vitest";
 import type { SessionSettings } from "../../../src/session/session-settings.ts";
 import type { RedisServer } from "../../support/redis-server.ts";
-import { serve } from "../express-session/visitor.ts";
+import { serve } from "../../support/serve.ts";
 
 const SECRET_KEY = "a secret of the tests, long enough";
 
