@@ -6,6 +6,8 @@ import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, write
 import { basename, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { lock } from "proper-lockfile";
+import { succeed } from "./lib/application.mjs";
+import { runBundler } from "./lib/bundler.mjs";
 import { withoutOtherBuilds } from "./lib/dist-lock.mjs";
 import { installExample } from "./lib/install.mjs";
 import { run } from "./lib/processes.mjs";
@@ -78,17 +80,15 @@ async function build(application) {
     provideSojourn();
   });
   rmSync(join(application, ".next"), { recursive: true, force: true });
-  await succeed(
-    run(process.execPath, [join(folder, "node_modules", "next", "dist", "bin", "next"), "build"], {
-      cwd: application,
-      env: {
-        NODE_ENV: "production",
-        NEXT_TELEMETRY_DISABLED: "1",
-        // The build evaluates the module that reads it, and keeps nothing of it.
-        SECRET_KEY: "a secret of the build, which opens no session",
-      },
-    }),
-  );
+  await runBundler(application, [join(folder, "node_modules", "next", "dist", "bin", "next"), "build"], {
+    cwd: application,
+    env: {
+      NODE_ENV: "production",
+      NEXT_TELEMETRY_DISABLED: "1",
+      // The build evaluates the module that reads it, and keeps nothing of it.
+      SECRET_KEY: "a secret of the build, which opens no session",
+    },
+  });
 }
 
 /** Puts the package where npm would: as a copy, since a link would lead back into the project. */
@@ -125,12 +125,6 @@ function readdirOf(path) {
   } catch {
     return undefined;
   }
-}
-
-/** @param {Promise<import("./lib/processes.mjs").Finished>} finished */
-async function succeed(finished) {
-  const { status, output } = await finished;
-  if (status !== 0) throw new Error(`The example of Next cannot be built:\n${output}`);
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) say(`Built: ${await buildNextExample()}`);

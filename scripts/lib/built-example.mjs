@@ -4,6 +4,7 @@ import { createHash } from "node:crypto";
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { lock } from "proper-lockfile";
+import { runBundler } from "./bundler.mjs";
 import { withoutOtherBuilds } from "./dist-lock.mjs";
 import { installExample } from "./install.mjs";
 import { run } from "./processes.mjs";
@@ -108,12 +109,10 @@ export class BuiltExample {
   /** @param {string} folder @param {string} hash */
   async #build(folder, hash) {
     const [script = "", ...args] = this.#command;
-    const { status, output } = await run(
-      process.execPath,
-      [join(this.#folder, "node_modules", script), ...args],
-      { cwd: folder, env: { NODE_ENV: "production" } },
-    );
-    if (status !== 0) throw new Error(`Cannot build ${folder}:\n${output}`);
+    await runBundler(folder, [join(this.#folder, "node_modules", script), ...args], {
+      cwd: folder,
+      env: { NODE_ENV: "production" },
+    });
     writeFileSync(join(folder, "build", "sources"), hash);
   }
 

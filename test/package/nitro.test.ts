@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type StartedExample, startProgram } from "../../examples/shared/test/start-example.ts";
 import { installInto } from "../../scripts/lib/application.mjs";
-import { run } from "../../scripts/lib/processes.mjs";
+import { runBundler } from "../../scripts/lib/bundler.mjs";
 import { inProject } from "../../scripts/lib/project.mjs";
 import { deleteFolder, makeTemporaryFolder, writeFiles } from "../support/temporary-folder.ts";
 import { makeConsumer, packTarball } from "./consumer.ts";
@@ -82,8 +82,7 @@ describe.each(Object.entries(APPLICATIONS))("an application on %s", (name, { pac
     await makeConsumer(application, await packTarball(folder));
     await installInto(application, packages);
     await cp(inProject("test/package/nitro/sessions.ts"), join(application, "server/sessions.ts"));
-    const built = await run(process.execPath, [script, "build"], { cwd: application });
-    expect(built, built.output).toMatchObject({ status: 0 });
+    await runBundler(name, [script, "build"], { cwd: application });
     server = await startProgram([".output/server/index.mjs"], {
       cwd: application,
       env: { PORT: "0", HOST: "127.0.0.1", NODE_ENV: "production" },
