@@ -171,6 +171,14 @@ export const adapterMutants = [
     tests: ["test/integration/adapters/streams.test.ts"],
   },
   {
+    name: "held-end-counts-as-sent",
+    file: "src/adapters/node/shared-overrides.ts",
+    find: "if (writerOf(this)?.isShownEnded === true) return false;",
+    replace: "",
+    breaks: "A response whose end waits for its session is not finished.",
+    tests: ["test/integration/adapters/after-the-end.test.ts"],
+  },
+  {
     name: "held-writes-without-limit",
     file: "src/adapters/node/held-calls.ts",
     find: "const isFull = this.#bytes >= limit;",

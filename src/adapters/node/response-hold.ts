@@ -78,7 +78,9 @@ class ResponseHold implements SharedWriter {
   readonly #protocol: ResponseProtocol;
   readonly #original: ResponseMethods;
   readonly #hooks = new ResponseHooks();
+  readonly #isShared: boolean;
   #phase: Phase = "open";
+  #isShownEnded = false;
   #isWatchingClose = false;
   /**
    * The head that waits. Without an explicit `writeHead` (`isImplicit`) it is left to Node, which
@@ -99,7 +101,9 @@ class ResponseHold implements SharedWriter {
   constructor(response: ServerResponse) {
     this.#response = response;
     this.#protocol = protocolOf(response);
-    this.#original = overrideMethods(response, this);
+    const native = SHARED.set(response, this);
+    this.#isShared = native !== undefined;
+    this.#original = native ?? overrideMethods(response, this);
     if (isHttp2(response)) guardStream(response, () => this.#mustSave);
     if (redirectsListeners(response)) this.#watchListeners();
   }
@@ -108,6 +112,10 @@ class ResponseHold implements SharedWriter {
     this.#hooks.add(hook);
     if (hook.scope.isUsed || hook.scope.notifyUse === undefined) this.noteUse();
     else hook.scope.notifyUse(this);
+  }
+
+  get isShownEnded(): boolean {
+    return this.#isShownEnded;
   }
 
   get response(): ServerResponse {
@@ -381,12 +389,16 @@ class ResponseHold implements SharedWriter {
   }
 
   #showEnded(): void {
-    this.#protocol.showEnded(this.#response, this.#original.end === this.#protocol.native.end);
+    this.#isShownEnded = true;
+    const isDirect = this.#original.end === this.#protocol.native.end;
+    this.#protocol.showEnded(this.#response, { isDirect, asksHold: this.#isShared });
     const connection = this.#protocol.connectionOf(this.#response);
     if (connection) this.#keptConnection ??= new KeptConnection(this.#response, connection, this.#protocol);
   }
 
   #hideEnded(): void {
+    if (!this.#isShownEnded) return;
+    this.#isShownEnded = false;
     this.#protocol.hideEnded(this.#response);
   }
 
@@ -495,10 +507,8 @@ class ResponseHold implements SharedWriter {
 const SHARED = new SharedOverrides<ResponseHold>();
 const OWN = new ResponseOverrides<ResponseHold>("sojourn.hold");
 
-/** Makes a hold the writer of a response. @returns The methods beneath. */
+/** Gives a response overrides of its own, which call a hold. @returns The methods beneath. */
 function overrideMethods(response: ServerResponse, hold: ResponseHold): ResponseMethods {
-  const native = SHARED.set(response, hold);
-  if (native !== undefined) return native;
   const original = SHARED.beneath(response);
   OWN.set(response, hold);
   response.destroy = destroy as ServerResponse["destroy"];

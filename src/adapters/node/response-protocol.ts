@@ -6,6 +6,14 @@ export interface Connection {
   destroy(error?: Error): unknown;
 }
 
+/** What is beneath the hold of a response. */
+export interface Beneath {
+  /** Whether no wrapper is: `compression` goes on writing, which Node has to allow. */
+  readonly isDirect: boolean;
+  /** Whether the response inherits a `writableFinished` that asks the hold. */
+  readonly asksHold: boolean;
+}
+
 /**
  * Differences between the protocols, for the hold of a response. A held response looks like an
  * ordinary one: started after `writeHead` or `write`, ended after `end`.
@@ -30,13 +38,8 @@ export interface ResponseProtocol {
   /** Makes a response look as if its head were out: Node itself then refuses forbidden calls. */
   showHeadSent(response: ServerResponse): void;
   hideHeadSent(response: ServerResponse): void;
-  /**
-   * Makes a response look as if it were ended, though nothing of it is written.
-   *
-   * @param isDirect Whether no wrapper is in between: `compression` beneath goes on writing, which
-   *   Node has to allow.
-   */
-  showEnded(response: ServerResponse, isDirect: boolean): void;
+  /** Makes a response look as if it were ended, though nothing of it is written. */
+  showEnded(response: ServerResponse, beneath: Beneath): void;
   hideEnded(response: ServerResponse): void;
   /** @param isRequired As for `write`; `end` may come without a chunk. */
   isRefusedChunk(chunk: unknown, isRequired: boolean): boolean;

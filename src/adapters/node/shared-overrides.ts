@@ -6,11 +6,16 @@ import { methodsOf, type ResponseMethods, type ResponseWriter } from "./response
 /** Writer whose response has {@link SharedOverrides}. */
 export interface SharedWriter extends ResponseWriter {
   readonly response: ServerResponse;
+  /** Whether the response looks ended, though nothing of it is written. */
+  readonly isShownEnded: boolean;
   destroy(args: readonly unknown[]): unknown;
 }
 
 // Called by Node itself for a head that was not written.
 const IMPLICIT_HEADER = "_implicitHeader";
+
+// Node derives it from `finished`, which is set while an end waits.
+const FINISHED = "writableFinished";
 
 const NAMES = ["writeHead", "write", "end", "flushHeaders", IMPLICIT_HEADER, "destroy"] as const;
 
@@ -33,6 +38,7 @@ const native: ResponseMethods = methodsOf(nativePrototype);
 export class SharedOverrides<Writer extends SharedWriter> {
   readonly #writers: ObjectLinks<Writer | undefined> = makeObjectLinks();
   readonly #methods: Methods = methodsFor((response) => this.get(response));
+  readonly #finished = finishedFor((response) => this.get(response));
   readonly #prototypes = new WeakSet<object>();
 
   /**
@@ -89,12 +95,13 @@ export class SharedOverrides<Writer extends SharedWriter> {
     const prototype = nextToNative(response);
     if (prototype === undefined || this.#prototypes.has(prototype)) return false;
     this.#prototypes.add(prototype);
-    if (!Object.isExtensible(prototype)) return false;
+    if (!Object.isExtensible(prototype) || Object.hasOwn(prototype, FINISHED)) return false;
     for (const name of NAMES) {
       if (Object.hasOwn(prototype, name)) continue;
       const value = this.#methods[name];
       Object.defineProperty(prototype, name, { value, writable: true, configurable: true });
     }
+    Object.defineProperty(prototype, FINISHED, this.#finished);
     return this.#areInherited(response);
   }
 }
@@ -143,5 +150,15 @@ function methodsFor(writerOf: WriterOf): Methods {
       const writer = writerOf(this);
       return writer ? writer.destroy(args) : nativePrototype.destroy.apply(this, args as never);
     },
+  };
+}
+
+function finishedFor(writerOf: WriterOf): PropertyDescriptor & ThisType<ServerResponse> {
+  return {
+    get() {
+      if (writerOf(this)?.isShownEnded === true) return false;
+      return Reflect.get(nativePrototype, FINISHED, this) as boolean;
+    },
+    configurable: true,
   };
 }
