@@ -58,8 +58,8 @@ export async function rawMetaClient(address) {
     operations: {
       get,
       set: (key, value) => {
-        const bytes = Buffer.from(JSON.stringify(value));
-        return client.ask("ms", `raw:1:${key}`, [`T${TTL_SECONDS}`], new Deadline(NO_DEADLINE), bytes);
+        const text = JSON.stringify(value);
+        return client.ask("ms", `raw:1:${key}`, [`T${TTL_SECONDS}`], new Deadline(NO_DEADLINE), text);
       },
       getOrSet: async (key) => (await get(key)) ?? noLoad(),
       getMany: (keys) => Promise.all(keys.map(get)),

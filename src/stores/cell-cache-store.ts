@@ -35,7 +35,7 @@ import {
   touchingHeadless,
   unlocking,
 } from "./cell-rules.ts";
-import type { Cell, Cells, Decide, NewCellEntry } from "./cells.ts";
+import type { Cell, CellEntry, Cells, Decide, NewCellEntry } from "./cells.ts";
 import { chunksOf, KEYS_AT_ONCE } from "./chunks.ts";
 import { bufferOf } from "./scalar-pickle.ts";
 
@@ -85,9 +85,8 @@ export class CellCacheStore implements CacheStore {
     };
   }
 
-  async get(key: string, deadline: Deadline): Promise<StoredValue | undefined> {
-    const [entry] = await this.#cells.read([key], deadline);
-    return this.#orMissing(entry?.value);
+  get(key: string, deadline: Deadline): Promise<StoredValue | undefined> {
+    return this.#cells.read([key], deadline).then(this.#first);
   }
 
   async getMany(keys: readonly string[], deadline: Deadline): Promise<readonly (StoredValue | undefined)[]> {
@@ -95,10 +94,10 @@ export class CellCacheStore implements CacheStore {
     return entries.map((entry) => this.#orMissing(entry?.value));
   }
 
-  async set(entry: CacheEntry, condition: SetCondition, deadline: Deadline): Promise<boolean> {
-    if (condition !== "always") return this.#change(entry.key, setting(toCell(entry), condition), deadline);
-    await this.#cells.put([toCell(entry)], deadline);
-    return true;
+  set(entry: CacheEntry, condition: SetCondition, deadline: Deadline): Promise<boolean> {
+    return condition === "always"
+      ? this.#cells.put([entry], deadline).then(isStored)
+      : this.#change(entry.key, setting(toCell(entry), condition), deadline);
   }
 
   async setMany(
@@ -108,7 +107,7 @@ export class CellCacheStore implements CacheStore {
   ): Promise<readonly boolean[]> {
     if (condition !== "always")
       return this.#changeEntries(entries, (entry) => setting(entry, condition), deadline);
-    if (entries.length > 0) await this.#cells.put(entries.map(toCell), deadline);
+    if (entries.length > 0) await this.#cells.put(entries, deadline);
     return entries.map(() => true);
   }
 
@@ -257,10 +256,15 @@ export class CellCacheStore implements CacheStore {
     return this.#cells.change(keys, (index) => rules[index] as Decide<Cell, Answer>, deadline);
   }
 
+  readonly #first = ([entry]: readonly (CellEntry | undefined)[]): StoredValue | undefined =>
+    this.#orMissing(entry?.value);
+
   #orMissing(value: Buffer | undefined): StoredValue | undefined {
     return value && this.#fromStored(value);
   }
 }
+
+const isStored = (): boolean => true;
 
 function toCell({ key, value, ttl }: CacheEntry): NewCellEntry {
   return { key, value: bufferOf(value), ttl };

@@ -1,5 +1,6 @@
 import type { EpochMilliseconds, Milliseconds } from "../core/clock.ts";
 import type { Deadline } from "../core/deadlines.ts";
+import type { CacheEntry } from "./cache-store.ts";
 
 /** Stored value and time of expiry; `Infinity` for none. */
 export interface CellEntry {
@@ -53,7 +54,7 @@ export interface Decision<State, Answer> {
 /** Decides about one key. It may be called several times, and has no other effect. */
 export type Decide<State, Answer> = (state: State, now: EpochMilliseconds) => Decision<State, Answer>;
 
-/** An entry to be stored. */
+/** An entry to be stored by a rule. */
 export interface NewCellEntry {
   readonly key: string;
   readonly value: Buffer;
@@ -91,7 +92,7 @@ export interface Cells {
   ): Promise<Answer>;
 
   /** Stores entries, whatever is there. Each of them ends the leases on its key first, if short. */
-  put(entries: readonly NewCellEntry[], deadline: Deadline): Promise<void>;
+  put(entries: readonly CacheEntry[], deadline: Deadline): Promise<unknown>;
 
   /** Ends the leases on keys, then deletes their entries. @returns Number of live ones. */
   delete(keys: readonly string[], deadline: Deadline): Promise<number>;

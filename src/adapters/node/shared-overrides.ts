@@ -157,7 +157,7 @@ function finishedFor(writerOf: WriterOf): PropertyDescriptor & ThisType<ServerRe
   return {
     get() {
       if (writerOf(this)?.isShownEnded === true) return false;
-      return Reflect.get(nativePrototype, FINISHED, this) as boolean;
+      return Reflect.get(nativePrototype, FINISHED, this);
     },
     configurable: true,
   };

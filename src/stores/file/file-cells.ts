@@ -3,9 +3,10 @@ import { join } from "node:path";
 import type { Clock } from "../../core/clock.ts";
 import type { Deadline } from "../../core/deadlines.ts";
 import { Semaphore } from "../../core/semaphore.ts";
+import type { CacheEntry } from "../cache-store.ts";
 import { expiryAt } from "../cell-rules.ts";
 import { keyOfState, readLease, readLock, writeState } from "../cell-state.ts";
-import type { Cell, CellEntry, CellLease, CellLock, Cells, Decide, NewCellEntry } from "../cells.ts";
+import type { Cell, CellEntry, CellLease, CellLock, Cells, Decide } from "../cells.ts";
 import { chunksOf } from "../chunks.ts";
 import { endsLease } from "../ends-lease.ts";
 import {
@@ -17,6 +18,7 @@ import {
   readCacheFile,
   writeCacheFile,
 } from "./cache-file.ts";
+import { bufferOf } from "../scalar-pickle.ts";
 import type { CacheFolder } from "./cache-folder.ts";
 import type { FileCulling } from "./file-culling.ts";
 import type { Begin, FileStripes } from "./file-stripes.ts";
@@ -107,12 +109,12 @@ export class FileCells implements Cells {
     return answers[0] as Answer;
   }
 
-  async put(entries: readonly NewCellEntry[], deadline: Deadline): Promise<void> {
+  async put(entries: readonly CacheEntry[], deadline: Deadline): Promise<void> {
     // The last of several entries with one key is the one that stays.
     const last = [...new Map(entries.map((entry) => [entry.key, entry])).values()];
-    const write = async ({ key, value, ttl }: NewCellEntry, begin: Begin): Promise<void> => {
+    const write = async ({ key, value, ttl }: CacheEntry, begin: Begin): Promise<void> => {
       if (endsLease(ttl)) await this.#deleteLease(key, begin);
-      await this.#write(key, { value, expiresAt: expiryAt(this.#clock.now(), ttl) }, begin);
+      await this.#write(key, { value: bufferOf(value), expiresAt: expiryAt(this.#clock.now(), ttl) }, begin);
     };
     await this.#stripes.run(last, ({ key }) => fileNameOf(key), write, deadline);
     await this.#culling.afterWrite(last.length, deadline);

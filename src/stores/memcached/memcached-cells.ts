@@ -1,20 +1,24 @@
 import type { Clock, EpochMilliseconds, Milliseconds } from "../../core/clock.ts";
 import type { Deadline } from "../../core/deadlines.ts";
 import { CacheUsageError, StoreServiceError } from "../../core/errors.ts";
+import type { CacheEntry } from "../cache-store.ts";
 import { expiryAt, taking } from "../cell-rules.ts";
 import { readLock, writeState } from "../cell-state.ts";
-import type { Cell, CellEntry, CellLock, Cells, Decide, Decision, NewCellEntry } from "../cells.ts";
+import type { Cell, CellEntry, CellLock, Cells, Decide, Decision } from "../cells.ts";
 import { KeyQueues } from "../key-queues.ts";
-import { readItem, writeItem } from "./cache-item.ts";
+import { readItem, writeEntry, writeItem } from "./cache-item.ts";
 import { type MemcachedClient, tokenOf } from "./client/memcached-client.ts";
 import type { MetaReply } from "./client/meta-reader.ts";
 import { toExpiration } from "./expiration.ts";
 
 /** Bytes to store, and for how long. */
 interface Stored {
-  readonly bytes: Buffer;
+  readonly bytes: Buffer | string;
   readonly life: Milliseconds | null;
 }
+
+/** Maximum number of bytes of a UTF-16 unit in UTF-8. */
+const MAX_BYTES_A_UNIT = 3;
 
 const VALUE: readonly string[] = ["v"];
 const NO_FLAGS: readonly string[] = [];
@@ -42,11 +46,11 @@ export class MemcachedCells implements Cells {
     this.#maxItemBytes = maxItemBytes;
   }
 
-  async read(keys: readonly string[], deadline: Deadline): Promise<readonly (CellEntry | undefined)[]> {
+  read(keys: readonly string[], deadline: Deadline): Promise<readonly (CellEntry | undefined)[]> {
     const [key] = keys;
-    if (key !== undefined && keys.length === 1) return [this.#toEntry(await this.#ask(key, deadline))];
-    const replies = await Promise.all(keys.map((each) => this.#ask(each, deadline)));
-    return replies.map((reply) => this.#toEntry(reply));
+    return key !== undefined && keys.length === 1
+      ? this.#ask(key, deadline).then((reply) => [this.#toEntry(reply)])
+      : Promise.all(keys.map(async (each) => this.#toEntry(await this.#ask(each, deadline))));
   }
 
   change<Answer>(
@@ -70,11 +74,12 @@ export class MemcachedCells implements Cells {
     });
   }
 
-  async put(entries: readonly NewCellEntry[], deadline: Deadline): Promise<void> {
+  put(entries: readonly CacheEntry[], deadline: Deadline): Promise<unknown> {
     const now = this.#clock.now();
     const [entry] = entries;
-    if (entry !== undefined && entries.length === 1) await this.#put(entry, now, deadline);
-    else await Promise.all(entries.map((each) => this.#put(each, now, deadline)));
+    return entry !== undefined && entries.length === 1
+      ? this.#put(entry, now, deadline)
+      : Promise.all(entries.map((each) => this.#put(each, now, deadline)));
   }
 
   async delete(keys: readonly string[], deadline: Deadline): Promise<number> {
@@ -102,8 +107,8 @@ export class MemcachedCells implements Cells {
     return this.#client.ask("mg", key, VALUE, deadline);
   }
 
-  #put({ key, value, ttl }: NewCellEntry, now: EpochMilliseconds, deadline: Deadline): Promise<MetaReply> {
-    const bytes = writeItem(key, { entry: { value, expiresAt: expiryAt(now, ttl) } });
+  #put({ key, value, ttl }: CacheEntry, now: EpochMilliseconds, deadline: Deadline): Promise<MetaReply> {
+    const bytes = writeEntry(value, expiryAt(now, ttl));
     return this.#write(key, { bytes, life: ttl }, NO_FLAGS, deadline);
   }
 
@@ -152,12 +157,19 @@ export class MemcachedCells implements Cells {
     return cas === undefined || (await this.#client.ask("md", key, [flag], deadline)).code === "HD";
   }
 
-  #write(key: string, { bytes, life }: Stored, flags: readonly string[], deadline: Deadline) {
+  #write(
+    key: string,
+    { bytes, life }: Stored,
+    flags: readonly string[],
+    deadline: Deadline,
+  ): Promise<MetaReply> {
     // memcached deletes the stored item when a new one is too large.
-    if (bytes.length > this.#maxItemBytes)
-      throw new StoreServiceError(
-        `The entry has ${bytes.length} bytes, more than memcached takes (maxItemBytes ${this.#maxItemBytes}).`,
-        { outcome: "not-sent" },
+    if (bytes.length * MAX_BYTES_A_UNIT > this.#maxItemBytes && Buffer.byteLength(bytes) > this.#maxItemBytes)
+      return Promise.reject(
+        new StoreServiceError(
+          `The entry has ${Buffer.byteLength(bytes)} bytes, more than memcached takes (maxItemBytes ${this.#maxItemBytes}).`,
+          { outcome: "not-sent" },
+        ),
       );
     const expiration = `T${toExpiration(life, this.#clock)}`;
     return this.#client.ask("ms", key, [...flags, expiration], deadline, bytes);

@@ -4,12 +4,14 @@ import type { Clock, EpochMilliseconds } from "../../core/clock.ts";
 import type { Deadline } from "../../core/deadlines.ts";
 import { pause } from "../../core/timers.ts";
 import { writeInChunks } from "../await-writes.ts";
+import type { CacheEntry } from "../cache-store.ts";
 import { readLease, readLock, writeState, keyOfState } from "../cell-state.ts";
-import type { Cell, CellEntry, CellLease, CellLock, Cells, Decide, NewCellEntry } from "../cells.ts";
+import type { Cell, CellEntry, CellLease, CellLock, Cells, Decide } from "../cells.ts";
 import { expiryAt } from "../cell-rules.ts";
 import { chunksOf, KEYS_AT_ONCE } from "../chunks.ts";
 import { endsLease } from "../ends-lease.ts";
 import { KeyQueues } from "../key-queues.ts";
+import { bufferOf } from "../scalar-pickle.ts";
 import { type CacheCulling } from "./cache-culling.ts";
 import type { CacheStatements, NewRow, SeenRow } from "./cache-statements.ts";
 import { HASHED_PREFIX, keyOf, nameOf, toColumn, toValue } from "./cache-row.ts";
@@ -102,7 +104,7 @@ export class SqlCells implements Cells {
     });
   }
 
-  async put(entries: readonly NewCellEntry[], deadline: Deadline): Promise<void> {
+  async put(entries: readonly CacheEntry[], deadline: Deadline): Promise<void> {
     const short = entries.filter(({ ttl }) => endsLease(ttl)).map(({ key }) => key);
     await this.#endLeasesOf(short, deadline);
     const now = this.#parts.clock.now();
@@ -327,11 +329,11 @@ function replacement(
 }
 
 function toRow(
-  { key, value, ...entry }: NewCellEntry | (CellEntry & { key: string }),
+  { key, value, ...entry }: CacheEntry | (CellEntry & { key: string }),
   now: EpochMilliseconds,
 ): NewRow {
   const expiresAt = "ttl" in entry ? expiryAt(now, entry.ttl) : entry.expiresAt;
-  return { name: nameOf(key), value: toColumn(key, value), expiresAt };
+  return { name: nameOf(key), value: toColumn(key, bufferOf(value)), expiresAt };
 }
 
 function toSeen(value: string | null | undefined, expiry: string | null | undefined): SeenRow | undefined {

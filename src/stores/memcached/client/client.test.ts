@@ -75,6 +75,21 @@ describe("keys", () => {
   });
 });
 
+test("texts and bytes of one turn arrive whole and in their order, beyond ASCII too", async () => {
+  const lines: string[] = [];
+  const client = await serve((line, socket) => {
+    lines.push(line);
+    if (line.startsWith("ms ")) socket.write("HD\r\n");
+  });
+  const item = { text: "ключ", isBinary: false, serverOf: "ключ" };
+  await Promise.all([
+    client.ask("ms", "a", ["T1"], within(), "é😀\ud83d"),
+    client.ask("ms", "b", [], within(), Buffer.from([0x6f, 0xc3, 0xa9])),
+    client.ask("ms", item, [], within(), ""),
+  ]);
+  expect(lines).toEqual(["ms a 9 T1", "é😀\ufffd", "ms b 3", "oé", "ms ключ 0"]);
+});
+
 test("servers are found as pymemcache finds them", () => {
   // Computed by pymemcache 4.0.0: murmur3_32 and RendezvousHash.
   const hashes = [0, 1_009_084_850, 2_613_040_991, 3_017_643_002, 1_139_631_978, 1_303_438_423];

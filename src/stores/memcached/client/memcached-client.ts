@@ -36,18 +36,18 @@ export class MemcachedClient {
    * @param name `mg`, `md`, `ma` or `ms`.
    * @param item Any text, which {@link toMetaKey} fits to the protocol; or an item.
    * @param flags Flags of the command, each with its token.
-   * @param value Data block of an `ms`.
+   * @param value Data block of an `ms`; a text goes in UTF-8.
    */
   ask(
     name: "mg" | "md" | "ma" | "ms",
     item: string | Item,
     flags: readonly string[],
     deadline: Deadline,
-    value?: Buffer,
+    value?: Buffer | string,
   ): Promise<MetaReply> {
-    const { text, isBinary, serverOf } =
-      typeof item === "string" ? { ...toMetaKey(item), serverOf: item } : item;
-    const size = value === undefined ? "" : ` ${value.length}`;
+    const { text, isBinary } = typeof item === "string" ? toMetaKey(item) : item;
+    const serverOf = typeof item === "string" ? item : item.serverOf;
+    const size = value === undefined ? "" : ` ${Buffer.byteLength(value)}`;
     const words = flags.length === 0 ? "" : ` ${flags.join(" ")}`;
     const line = `${name} ${text}${size}${isBinary ? " b" : ""}${words}`;
     return this.#ring.serverOf(serverOf).ask(line, value, deadline);

@@ -43,14 +43,14 @@ class OutstandingCommand implements Expirable {
   isOver = false;
   readonly deadline: Deadline;
   readonly line: string;
-  readonly value: Buffer | undefined;
+  readonly value: Buffer | string | undefined;
   readonly #resolve: (reply: MetaReply) => void;
   readonly #reject: (error: Error) => void;
   readonly #onTimeout: (command: OutstandingCommand) => void;
 
   constructor(
     line: string,
-    value: Buffer | undefined,
+    value: Buffer | string | undefined,
     deadline: Deadline,
     handlers: {
       readonly resolve: (reply: MetaReply) => void;
@@ -110,10 +110,10 @@ export class MetaConnection {
   /**
    * Sends a command.
    *
-   * @param line The command without its line end.
-   * @param value Data block of an `ms`.
+   * @param line The command without its line end, sent in UTF-8.
+   * @param value Data block of an `ms`; a text goes in UTF-8.
    */
-  ask(line: string, value: Buffer | undefined, deadline: Deadline): Promise<MetaReply> {
+  ask(line: string, value: Buffer | string | undefined, deadline: Deadline): Promise<MetaReply> {
     return new Promise((resolve, reject) => {
       const problem = this.#problem(deadline);
       if (problem !== undefined) {
@@ -234,12 +234,17 @@ export class MetaConnection {
       command.isSent = true;
       this.#sent.push(command);
       text += `${command.line}\r\n`;
-      if (command.value === undefined) continue;
-      socket.write(text, "latin1");
-      socket.write(command.value);
+      const { value } = command;
+      if (value === undefined) continue;
+      if (typeof value === "string") {
+        text += `${value}\r\n`;
+        continue;
+      }
+      socket.write(text);
+      socket.write(value);
       text = "\r\n";
     }
-    if (text !== "") socket.write(text, "latin1");
+    if (text !== "") socket.write(text);
     socket.uncork();
   }
 

@@ -2,11 +2,12 @@ import type { Clock, EpochMilliseconds, Milliseconds } from "../../../core/clock
 import type { Deadline } from "../../../core/deadlines.ts";
 import { CacheUsageError, StoreServiceError } from "../../../core/errors.ts";
 import { newNonce } from "../../../core/ids.ts";
+import type { CacheEntry } from "../../cache-store.ts";
 import { readLease, readLock, writeState } from "../../cell-state.ts";
-import type { Cell, CellEntry, CellLease, CellLock, Cells, Decide, NewCellEntry } from "../../cells.ts";
+import type { Cell, CellEntry, CellLease, CellLock, Cells, Decide } from "../../cells.ts";
 import { endsLease } from "../../ends-lease.ts";
 import { KeyQueues } from "../../key-queues.ts";
-import { integerOf } from "../../scalar-pickle.ts";
+import { bufferOf, integerOf } from "../../scalar-pickle.ts";
 import { type Item, type MemcachedClient, tokenOf } from "../client/memcached-client.ts";
 import type { MetaReply } from "../client/meta-reader.ts";
 import { toDjangoExpiration, toExpiration, toKeptExpiration } from "../expiration.ts";
@@ -120,7 +121,7 @@ export class DjangoCells implements Cells {
     });
   }
 
-  async put(entries: readonly NewCellEntry[], deadline: Deadline): Promise<void> {
+  async put(entries: readonly CacheEntry[], deadline: Deadline): Promise<void> {
     const items = entries.map((entry) => ({ ...entry, item: entryItem(entry.key) }));
     await Promise.all(
       items.map(async ({ key, item, value, ttl }) => {
@@ -128,7 +129,7 @@ export class DjangoCells implements Cells {
           ? this.#client.ask("md", leaseItem(key), NO_CHECK, deadline)
           : undefined;
         const expiration = toDjangoExpiration(ttl, this.#clock);
-        await Promise.all([ending, this.#store(item, value, { expiration }, NO_CHECK, deadline)]);
+        await Promise.all([ending, this.#store(item, bufferOf(value), { expiration }, NO_CHECK, deadline)]);
       }),
     );
   }

@@ -4,14 +4,12 @@ import { CacheUsageError } from "../../../core/errors.ts";
 import { entryItem, leaseItem, lockItem } from "./django-key.ts";
 
 describe("keys as Django's clients send them", () => {
-  test.each([
-    ["myproject:1:a", "myproject:1:a"],
-    ["myproject:1:é", "myproject:1:\xc3\xa9"],
-    ["x".repeat(250), "x".repeat(250)],
-    ["é".repeat(125), "\xc3\xa9".repeat(125)],
-  ])("%s is sent in UTF-8, to the server of the key", (key, text) => {
-    expect(entryItem(key)).toEqual({ text, isBinary: false, serverOf: key });
-  });
+  test.each(["myproject:1:a", "myproject:1:é", "x".repeat(250), "é".repeat(125)])(
+    "%s is sent as it is, to the server of the key",
+    (key) => {
+      expect(entryItem(key)).toEqual({ text: key, isBinary: false, serverOf: key });
+    },
+  );
 
   test.each(["x".repeat(251), "é".repeat(126), "a b", "a\n", "\0", "\u007f", "\t"])(
     "%o is refused, and not shown",

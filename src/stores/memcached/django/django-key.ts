@@ -25,7 +25,7 @@ export function entryItem(key: string): Item {
       `A cache key ${problem}, with which Django's caches on memcached raise InvalidCacheKey. Hash or encode the variable ` +
         "part of such keys.",
     );
-  return { text: Buffer.from(key).toString("latin1"), isBinary: false, serverOf: key };
+  return { text: key, isBinary: false, serverOf: key };
 }
 
 /** Returns the item of the lease on an entry, on the server of the entry. */
