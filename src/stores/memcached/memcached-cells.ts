@@ -50,7 +50,9 @@ export class MemcachedCells implements Cells {
     const [key] = keys;
     return key !== undefined && keys.length === 1
       ? this.#ask(key, deadline).then((reply) => [this.#toEntry(reply)])
-      : Promise.all(keys.map(async (each) => this.#toEntry(await this.#ask(each, deadline))));
+      : Promise.all(keys.map((each) => this.#ask(each, deadline))).then((replies) =>
+          replies.map((reply) => this.#toEntry(reply)),
+        );
   }
 
   change<Answer>(

@@ -2,6 +2,7 @@ import { connect as connectTcp, type Socket } from "node:net";
 import { connect as connectTls, type ConnectionOptions } from "node:tls";
 import { type Clock, type Milliseconds, systemClock } from "../../../core/clock.ts";
 import type { Deadline } from "../../../core/deadlines.ts";
+import { Fifo } from "../../../core/fifo.ts";
 import { StoreConnectionError, StoreServiceError } from "../../../core/errors.ts";
 import { DeadlineSweep, type Expirable } from "../../../redis/deadline-sweep.ts";
 import { MetaReader, type MetaReply } from "./meta-reader.ts";
@@ -91,7 +92,7 @@ export class MetaConnection {
   readonly #settings: ConnectionSettings;
   readonly #clock: Clock;
   /** Commands that have left, in the order of their replies. */
-  #sent: OutstandingCommand[] = [];
+  readonly #sent = new Fifo<OutstandingCommand>();
   #unsent: OutstandingCommand[] = [];
   #socket: Socket | undefined;
   #isReady = false;
@@ -257,7 +258,7 @@ export class MetaConnection {
 
   /** Drops a connection on which nothing has come for too long, though it owes replies. */
   #afterSweep(): boolean {
-    const [first] = this.#sent;
+    const { first } = this.#sent;
     if (first === undefined) return false;
     const silentSince = Math.max(this.#heardAt, first.sentAt);
     const { stallTimeout = STALL_TIMEOUT } = this.#settings;
@@ -268,8 +269,7 @@ export class MetaConnection {
 
   #drop(socket: Socket | undefined, problem: string, cause?: unknown): void {
     if (socket !== this.#socket && socket !== undefined) return;
-    const [commands, dropped] = [[...this.#sent, ...this.#unsent], this.#socket];
-    this.#sent = [];
+    const [commands, dropped] = [[...this.#sent.takeAll(), ...this.#unsent], this.#socket];
     this.#unsent = [];
     this.#socket = undefined;
     this.#isReady = false;
