@@ -1,7 +1,7 @@
 // @ts-check
 // npm run bench:http: what a request costs with a session, beside other libraries and without one.
 //
-//   npm run bench:http -- [--quick] [--json] [--only=TEXT ...]
+//   npm run bench:http -- [--quick] [--starts=NUMBER] [--json] [--only=TEXT ...]
 //
 // Plain JavaScript on the built package: a loader of TypeScript would be measured as well.
 import { loadavg } from "node:os";
@@ -20,9 +20,10 @@ import { SERVER_KINDS } from "./server-kinds.mjs";
 const options = process.argv.slice(2);
 // Processes of one server differ by up to a third for as long as they live, by what V8 has decided while they
 // warmed up; so each server is started several times.
+const [starts = 5] = options.flatMap((option) => /^--starts=([1-9]\d?)$/.exec(option)?.[1] ?? []).map(Number);
 const extent = options.includes("--quick")
   ? { starts: 1, rounds: 3, milliseconds: 300 }
-  : { starts: 5, rounds: 4, milliseconds: 300 };
+  : { starts, rounds: 4, milliseconds: 300 };
 const only = options.flatMap((option) => /^--only=(.+)$/.exec(option)?.[1]?.toLowerCase() ?? []);
 
 /** @type {{ RedisServer: typeof import("../../test/support/redis-server.ts").RedisServer }} */
@@ -41,15 +42,15 @@ async function main() {
     await buildNext();
   }
   /** @type {Awaited<ReturnType<typeof measureStart>>[]} */
-  const starts = [];
+  const measured = [];
   for (let start = 0; start < extent.starts; start++) {
     process.stderr.write(`Start ${start + 1} of ${extent.starts} ...\n`);
-    starts.push(await measureStart());
+    measured.push(await measureStart());
   }
-  const [first] = starts;
+  const [first] = measured;
   if (first === undefined) return;
   const { candidates, sent } = first;
-  const samples = candidates.map((_, at) => starts.flatMap((start) => start.samples[at] ?? []));
+  const samples = candidates.map((_, at) => measured.flatMap((start) => start.samples[at] ?? []));
   const figures = figuresOf(candidates, samples, sent);
   const redisVersion = versionIn(await redis.command("INFO", "server"));
   const { node, processors } = conditions();
