@@ -20,10 +20,12 @@ import { SERVER_KINDS } from "./server-kinds.mjs";
 const options = process.argv.slice(2);
 // Processes of one server differ by up to a third for as long as they live, by what V8 has decided while they
 // warmed up; so each server is started several times.
-const [starts = 5] = options.flatMap((option) => /^--starts=([1-9]\d?)$/.exec(option)?.[1] ?? []).map(Number);
+const [wantedStarts = 5] = options
+  .flatMap((option) => /^--starts=([1-9]\d?)$/.exec(option)?.[1] ?? [])
+  .map(Number);
 const extent = options.includes("--quick")
   ? { starts: 1, rounds: 3, milliseconds: 300 }
-  : { starts, rounds: 4, milliseconds: 300 };
+  : { starts: wantedStarts, rounds: 4, milliseconds: 300 };
 const only = options.flatMap((option) => /^--only=(.+)$/.exec(option)?.[1]?.toLowerCase() ?? []);
 
 /** @type {{ RedisServer: typeof import("../../test/support/redis-server.ts").RedisServer }} */
