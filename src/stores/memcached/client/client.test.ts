@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
-import { describe, expect, onTestFinished, test } from "vitest";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { Deadline } from "../../../core/deadlines.ts";
 import { ImproperlyConfigured } from "../../../core/errors.ts";
 import { ManualClock } from "../../../testing/manual-clock.ts";
@@ -13,7 +13,10 @@ import { parseServers } from "./server-address.ts";
 import { ServerRing } from "./server-ring.ts";
 
 /** A server that answers each line of a command as told. */
-async function serve(answer: (line: string, socket: Socket) => void): Promise<MemcachedClient> {
+async function serve(
+  answer: (line: string, socket: Socket) => void,
+  authentication?: { readonly username: string; readonly password: string },
+): Promise<MemcachedClient> {
   const server: Server = createServer((socket) => {
     socket.on("error", () => {});
     socket.on("data", (bytes) => {
@@ -24,7 +27,8 @@ async function serve(answer: (line: string, socket: Socket) => void): Promise<Me
   await once(server, "listening");
   onTestFinished(() => void server.close());
   const { port } = server.address() as AddressInfo;
-  const client = new MemcachedClient({ servers: parseServers(`127.0.0.1:${port}`, "servers") });
+  const servers = parseServers(`127.0.0.1:${port}`, "servers");
+  const client = new MemcachedClient({ servers, authentication });
   onTestFinished(() => client.close());
   return client;
 }
@@ -46,6 +50,21 @@ describe("replies", () => {
       { code: "EN", words: [] },
     ]);
     expect(replies(...Array.from(text))).toEqual(whole);
+  });
+
+  test("of a large value are put together once", () => {
+    const reader = new MetaReader();
+    const concat = vi.spyOn(Buffer, "concat");
+    onTestFinished(() => concat.mockRestore());
+    const text = `VA 100000 f0\r\n${"x".repeat(100_000)}\r\nEN\r\n`;
+    const found = [];
+    for (let at = 0; at < text.length; at += 1000)
+      found.push(...reader.read(Buffer.from(text.slice(at, at + 1000))));
+    expect(found.map(({ code, value }) => [code, value?.length])).toEqual([
+      ["VA", 100_000],
+      ["EN", undefined],
+    ]);
+    expect(concat.mock.calls.length).toBeLessThan(4);
   });
 
   test.each([
@@ -181,6 +200,35 @@ describe("a command", () => {
       await expect(client.ask("mg", "key", [], deadline)).rejects.toMatchObject({ outcome: "not-sent" });
     client.close();
     await expect(client.ask("mg", "key", [], within())).rejects.toThrow("is closed");
+  });
+
+  test("that has timed out before it could be sent is never sent", async () => {
+    const lines: string[] = [];
+    const sockets: Socket[] = [];
+    const client = await serve(
+      (line, socket) => {
+        lines.push(line);
+        if (line === "ann secret") sockets.push(socket);
+        if (line.startsWith("mg")) socket.write("EN\r\n");
+      },
+      { username: "ann", password: "secret" },
+    );
+    await expect(client.ask("mg", "late", [], within(50))).rejects.toMatchObject({ outcome: "not-sent" });
+    const next = client.ask("mg", "next", [], within());
+    await vi.waitFor(() => expect(sockets).toHaveLength(1));
+    sockets[0]?.write("STORED\r\n");
+    await next;
+    expect(lines).toEqual(["set auth 0 0 10", "ann secret", "mg next"]);
+  });
+
+  test("fails with all others that were never sent, without a delay that grows with their number", async () => {
+    const client = await serve(() => {}, { username: "ann", password: "secret" });
+    const start = performance.now();
+    const all = Array.from({ length: 40_000 }, async (_, at) => client.ask("mg", `${at}`, [], within(100)));
+    const ends = await Promise.allSettled(all);
+    expect(new Set(ends.map(({ status }) => status))).toEqual(new Set(["rejected"]));
+    // Half a minute where each is taken out of the list by itself.
+    expect(performance.now() - start).toBeLessThan(8000);
   });
 
   test("on a connection that is never ready fails, and after 1 s the next one opens another", async () => {

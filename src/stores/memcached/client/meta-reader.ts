@@ -21,14 +21,25 @@ export interface MetaReply {
 
 /** Splits the bytes of a server into replies. @throws {MetaProtocolError} */
 export class MetaReader {
+  /** Bytes that are being read. */
   #bytes: Buffer = Buffer.alloc(0);
+  /** All bytes that have arrived and are not read. */
+  #chunks: Buffer[] = [];
+  /** Number of bytes in {@link #chunks}. */
+  #size = 0;
   /** A `VA` whose value has not arrived whole. */
   #waiting: { readonly words: readonly string[]; readonly size: number } | undefined;
 
   /** Adds bytes. @returns The replies that are complete now. */
   *read(chunk: Buffer): Generator<MetaReply, void, undefined> {
-    this.#bytes = this.#bytes.length === 0 ? chunk : Buffer.concat([this.#bytes, chunk]);
+    this.#chunks.push(chunk);
+    this.#size += chunk.length;
+    // A large value is put together once, when all of it is there.
+    if (this.#waiting !== undefined && this.#size < this.#waiting.size + 2) return;
+    this.#bytes = this.#chunks.length === 1 ? chunk : Buffer.concat(this.#chunks);
     for (let reply = this.#next(); reply; reply = this.#next()) yield reply;
+    this.#chunks = this.#bytes.length === 0 ? [] : [this.#bytes];
+    this.#size = this.#bytes.length;
   }
 
   #next(): MetaReply | undefined {
