@@ -141,4 +141,12 @@ export const memcachedMutants = [
     breaks: "Sessions are shared on memcached only where Django writes JSON.",
     tests: ["src/django/settings/memcached.test.ts"],
   },
+  {
+    name: "memcached-late-command-is-sent",
+    file: "src/stores/memcached/client/meta-connection.ts",
+    find: "this.#unsent = this.#unsent.filter(({ isOver }) => !isOver);",
+    replace: "",
+    breaks: "A command that has timed out before it was sent is never sent.",
+    tests: ["src/stores/memcached/client/client.test.ts"],
+  },
 ];
