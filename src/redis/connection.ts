@@ -133,6 +133,14 @@ export class RedisConnection {
   }
 
   /**
+   * Whether the answer to one read shows that all changes before it have been reported, whatever
+   * their keys.
+   */
+  get hasOneOrder(): boolean {
+    return !this.isCluster && !this.#hasReporter;
+  }
+
+  /**
    * Makes another connection to the same server, which reports changes of the keys that are read on
    * it. It is closed with this connection. Only where {@link canTrack} says so.
    */
@@ -152,13 +160,18 @@ export class RedisConnection {
     this.#link?.severStalled(this.#stallTimeout);
   }
 
-  /** Pings every node that holds keys: one, or the masters of a cluster. */
-  async pingMasters(deadline: Deadline): Promise<void> {
+  /**
+   * Pings every connection of the link: to the server, or to the masters of a cluster, and to what
+   * reports changes. All reports of changes before the call have arrived then.
+   */
+  async pingAll(deadline: Deadline): Promise<void> {
     let masters: readonly string[] = [];
     const ping = (chooseNode: (link: RedisLink) => RedisNode): Promise<unknown> =>
       this.#issue(new Request(["PING"], deadline, { chooseNode }));
     await ping((link) => link.masterNamed((masters = link.masters)[0] ?? ""));
-    await Promise.all(masters.slice(1).map((name) => ping((link) => link.masterNamed(name))));
+    const others = masters.slice(1).map((name) => ping((link) => link.masterNamed(name)));
+    if (!this.#hasReporter) return void (await Promise.all(others));
+    await Promise.all([...others, ping((link) => link.reporter ?? link.masterNamed(masters[0] ?? ""))]);
   }
 
   /**
@@ -247,6 +260,10 @@ export class RedisConnection {
     this.#link?.destroy();
     this.#link = undefined;
     for (const link of this.#retired.keys()) this.#destroy(link);
+  }
+
+  get #hasReporter(): boolean {
+    return this.#driver.hasOneOrder === false;
   }
 
   #issue<Form extends ReplyForm>(request: Request<Form>): Promise<RedisReply<ReplyString<Form>>> {

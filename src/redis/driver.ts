@@ -29,6 +29,11 @@ export interface RedisDriver {
    * own client.
    */
   readonly ownedNodes: readonly RedisNode[];
+  /**
+   * Node on whose connection changes are reported, if it is not the one that the keys are read on.
+   * Its answers come after the reports of earlier changes; those of the others may come before.
+   */
+  readonly reporter?: RedisNode;
   /** Opens the link and shakes hands. Called once, before all else. */
   connect(): Promise<void>;
   /**
@@ -75,6 +80,11 @@ export interface RedisDriverFactory {
    * Loads the client library beforehand: on a busy machine it can take a command's whole deadline.
    */
   readonly load?: () => Promise<void>;
+  /**
+   * Whether the answer to a read comes after the reports of earlier changes. With `false` they
+   * arrive on a connection of their own, the driver's `reporter`. @defaultValue `true`
+   */
+  readonly hasOneOrder?: boolean;
   /** Returns a factory for links that track keys. Left out if they cannot. */
   readonly tracking?: (listener: TrackingListener) => RedisDriverFactory;
 }

@@ -35,6 +35,11 @@ export class RedisLink {
     return this.#driver.masters;
   }
 
+  /** Node on whose connection changes are reported, if it is not the one that is read on. */
+  get reporter(): RedisNode | undefined {
+    return this.#driver.reporter;
+  }
+
   /** Returns the node that holds a key; for `undefined`, any. */
   nodeFor(key: RedisArgument | undefined): RedisNode {
     return this.#driver.nodeFor(key);

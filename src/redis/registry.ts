@@ -1,7 +1,7 @@
 import { ImproperlyConfigured } from "../core/errors.ts";
 import { describeUnknownName, describeValue } from "../core/settings.ts";
 import { GivenIoredisClusterDriver } from "./clients/given-ioredis-cluster.ts";
-import { GivenIoredisDriver } from "./clients/given-ioredis.ts";
+import { givenIoredisDriver } from "./clients/given-ioredis-tracking.ts";
 import {
   checkGivenCluster,
   GivenNodeRedisClusterDriver,
@@ -137,7 +137,7 @@ function driverOver(client: RedisGivenClient["client"], setting: string): RedisD
   }
   if (isIoredisClient(client)) {
     checkIoredis(client, setting);
-    return () => Promise.resolve(new GivenIoredisDriver(client));
+    return givenIoredisDriver(client);
   }
   if (isNodeRedisCluster(client)) {
     checkGivenCluster(client, setting);

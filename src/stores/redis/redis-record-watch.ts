@@ -178,7 +178,7 @@ export class RedisRecordWatch implements RecordWatch, TrackingListener {
     // A master that sentinels have replaced may keep its connections open.
     this.#connection.checkLink();
     // A link whose commands are not answered is closed by its connection.
-    await this.#connection.command(["PING"], new Deadline(DEADLINE)).catch(() => {});
+    await this.#connection.pingAll(new Deadline(DEADLINE)).catch(() => {});
     this.#heartbeat =
       this.#watched.size > 0 ? startUnreferencedTimer(HEARTBEAT, () => void this.#beat()) : undefined;
   }

@@ -217,7 +217,7 @@ describeWithRedis("on a cluster", () => {
         for (const key of keys) expect(await connection.run(INCR, [key], ["1"], within())).toBe("2");
         const found = await collect(connection.scanKeys(`ioredis${projects}-*`, 1000, later));
         expect(found.toSorted()).toEqual(keys.toSorted());
-        await connection.pingMasters(within());
+        await connection.pingAll(within());
         await registry.close();
         expect(await client.get(keys[0] ?? "")).toBe("2");
       },
