@@ -128,7 +128,7 @@ describeWithRedis("an ACL user with exactly the documented rights", () => {
       onTestFinished(() => close());
       const [told, failures] = [vi.fn(), vi.fn()];
       sessions.on("watchFailed", failures);
-      sessions.watch();
+      sessions.watch({ pollEvery: "200ms" });
       const session = await sessions.create({ n: 1 });
       session.onEnded(told);
       return { server, told, failures };
@@ -141,12 +141,17 @@ describeWithRedis("an ACL user with exactly the documented rights", () => {
       expect(failures).not.toHaveBeenCalled();
     });
 
-    test("learns by an event that it lacks the right, and of nothing else", async () => {
+    test("learns by an event and a warning that it lacks the right; its records are polled", async () => {
+      const warn = vi.spyOn(process, "emitWarning").mockImplementation(() => {});
+      onTestFinished(() => warn.mockRestore());
       const { server, told, failures } = await watch();
       await vi.waitFor(() => expect(failures).toHaveBeenCalledOnce(), { timeout: 2000 });
       expect(String(failures.mock.calls[0]?.[0].error)).toContain("NOPERM");
+      const untracked = { type: "SojournWarning", code: "SOJOURN_UNTRACKED_SESSIONS" };
+      expect(warn).toHaveBeenCalledWith(expect.stringContaining("+client|tracking"), untracked);
       await server.command("FLUSHALL");
-      expect(told).not.toHaveBeenCalled();
+      await vi.waitFor(() => expect(told.mock.calls).toEqual([["gone"]]), { timeout: 2000 });
+      expect(failures).toHaveBeenCalledOnce();
     });
   });
 
