@@ -126,7 +126,8 @@ export class RedisConnection {
   }
 
   /**
-   * Whether {@link tracking} works: not with a client that belongs to the application.
+   * Whether {@link tracking} works: not with cluster clients of an application, nor with its
+   * `createSentinel()`.
    */
   get canTrack(): boolean {
     return this.#driver.tracking !== undefined;

@@ -7,7 +7,8 @@ import {
   GivenNodeRedisClusterDriver,
   isNodeRedisCluster,
 } from "./clients/given-node-redis-cluster.ts";
-import { checkGivenClient, givenNodeRedisDriver } from "./clients/given-node-redis.ts";
+import { checkGivenClient } from "./clients/given-node-redis.ts";
+import { givenNodeRedisFactory } from "./clients/given-node-redis-tracking.ts";
 import { givenNodeRedisSentinelDriver, isNodeRedisSentinel } from "./clients/given-node-redis-sentinel.ts";
 import { checkIoredis, isIoredisClient, isIoredisCluster } from "./clients/ioredis.ts";
 import { nodeRedisClusterDriver } from "./clients/node-redis-cluster.ts";
@@ -145,5 +146,5 @@ function driverOver(client: RedisGivenClient["client"], setting: string): RedisD
   }
   if (isNodeRedisSentinel(client)) return () => Promise.resolve(givenNodeRedisSentinelDriver(client));
   checkGivenClient(client, setting);
-  return () => Promise.resolve(givenNodeRedisDriver(client));
+  return givenNodeRedisFactory(client);
 }

@@ -1,6 +1,7 @@
 import type { DriverFailure } from "../commands.ts";
 import { type RedisDriver, type RedisDriverFactory, SOLE_NODE, type TrackingListener } from "../driver.ts";
 import type { RedisNode } from "../node.ts";
+import { onEndOf } from "./ends-of-clients.ts";
 import { GivenIoredisDriver } from "./given-ioredis.ts";
 import { type IoredisClient, optionsOf } from "./ioredis.ts";
 import { hasDuplicates, IoredisDuplicate } from "./ioredis-duplicate.ts";
@@ -37,6 +38,7 @@ export class IoredisTrackingDriver implements RedisDriver {
   readonly #listener: TrackingListener;
   readonly #reads: IoredisDuplicate;
   readonly #reports: IoredisDuplicate;
+  readonly #leave: () => void;
   #isOpen = false;
   #isDestroyed = false;
 
@@ -49,7 +51,7 @@ export class IoredisTrackingDriver implements RedisDriver {
     this.ownedNodes = [this.#reads.node, this.#reports.node];
     this.#reports.client.on("messageBuffer", (_channel, keys) => this.#report(keys));
     // A client that the application closes needs no links any more.
-    given.on("end", this.#end);
+    this.#leave = onEndOf(given, this.#end);
   }
 
   get isReady(): boolean {
@@ -106,7 +108,7 @@ export class IoredisTrackingDriver implements RedisDriver {
     if (this.#isDestroyed) return;
     this.#isDestroyed = true;
     this.#isOpen = false;
-    this.#given.off("end", this.#end);
+    this.#leave();
     this.#reads.destroy();
     this.#reports.destroy();
     this.#listener.onLinkEnd();

@@ -41,7 +41,7 @@ export class IoredisDuplicate implements RedisDriverNode {
    * @param onEnd Called when the connection has ended, or has to.
    */
   constructor(given: IoredisClient, name: string, mode: Mode, onEnd: () => void) {
-    const client = (given as Internals).duplicate?.(overridesFor(given));
+    const client = (given as Internals).duplicate?.(overridesFor(given, mode));
     if (client === undefined) throw new Error("the given client cannot be duplicated");
     this.name = name;
     this.client = client;
@@ -94,12 +94,14 @@ export class IoredisDuplicate implements RedisDriverNode {
   }
 }
 
-function overridesFor(given: IoredisClient): object {
+function overridesFor(given: IoredisClient, mode: Mode): object {
   const { select } = (given as Internals).condition ?? {};
+  const isBehindSentinels = Array.isArray(optionsOf(given).sentinels);
   return {
     // The database that the application has selected since it made the client.
     ...(typeof select === "number" ? { db: select } : {}),
-    ...(Array.isArray(optionsOf(given).sentinels) ? { failoverDetector: true } : {}),
+    // A master that was replaced may keep its connections: the sentinels tell. One of two is enough.
+    failoverDetector: isBehindSentinels && mode === "subscriber",
     keyPrefix: "",
     lazyConnect: true,
     retryStrategy: null,
