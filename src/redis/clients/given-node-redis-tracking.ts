@@ -110,8 +110,7 @@ class GivenNodeRedisTrackingDriver implements RedisDriver, RedisDriverNode {
   /** Versions of the library before 5.9 do not know the option, and would never report. */
   async #checkTracking(): Promise<void> {
     const info = JSON.stringify(await this.send(["CLIENT", "TRACKINGINFO"]));
-    if (!info.includes('"on"'))
-      throw new Error("ERR unknown option emitInvalidate: @redis/client is too old");
+    if (!info.includes('"on"')) throw new Error("NOTRACKING the client does not know emitInvalidate");
   }
 
   readonly #end = (): void => {

@@ -38,7 +38,7 @@ const RETRY_AFTER: Milliseconds = 250;
 const HEARTBEAT: Milliseconds = 2000;
 
 /** The server lets this user, or all, have no changes reported. Source: `acl.c` and `server.c`. */
-const REFUSAL = /^(NOPERM|NOPROTO) |^ERR unknown /i;
+const REFUSAL = /^(NOPERM|NOPROTO|NOTRACKING) |^ERR unknown (sub)?command/i;
 
 /** A watched key. */
 interface Watched {
