@@ -169,10 +169,16 @@ export class RedisConnection {
     let masters: readonly string[] = [];
     const ping = (chooseNode: (link: RedisLink) => RedisNode): Promise<unknown> =>
       this.#issue(new Request(["PING"], deadline, { chooseNode }));
+    const pingReporter = async (name: string): Promise<void> => {
+      if (this.#hasReporter) await ping((link) => link.reporterOf(name));
+    };
     await ping((link) => link.masterNamed((masters = link.masters)[0] ?? ""));
-    const others = masters.slice(1).map((name) => ping((link) => link.masterNamed(name)));
-    if (!this.#hasReporter) return void (await Promise.all(others));
-    await Promise.all([...others, ping((link) => link.reporter ?? link.masterNamed(masters[0] ?? ""))]);
+    const [first = "", ...others] = masters;
+    const pingBoth = async (name: string): Promise<void> => {
+      await ping((link) => link.masterNamed(name));
+      await pingReporter(name);
+    };
+    await Promise.all([pingReporter(first), ...others.map(pingBoth)]);
   }
 
   /**

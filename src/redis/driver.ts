@@ -30,10 +30,13 @@ export interface RedisDriver {
    */
   readonly ownedNodes: readonly RedisNode[];
   /**
-   * Node on whose connection changes are reported, if it is not the one that the keys are read on.
-   * Its answers come after the reports of earlier changes; those of the others may come before.
+   * Returns the node on whose connection changes of a master's keys are reported, if it is not the
+   * one that they are read on. Its answers come after the reports of earlier changes; those of the
+   * master may come before.
+   *
+   * @param name One of {@link masters}, to which a command was sent before.
    */
-  readonly reporter?: RedisNode;
+  reporterOf?(name: string): RedisNode;
   /** Opens the link and shakes hands. Called once, before all else. */
   connect(): Promise<void>;
   /**
@@ -82,7 +85,7 @@ export interface RedisDriverFactory {
   readonly load?: () => Promise<void>;
   /**
    * Whether the answer to a read comes after the reports of earlier changes. With `false` they
-   * arrive on a connection of their own, the driver's `reporter`. @defaultValue `true`
+   * arrive on a connection of their own, that of the driver's `reporterOf`. @defaultValue `true`
    */
   readonly hasOneOrder?: boolean;
   /** Returns a factory for links that track keys. Left out if they cannot. */

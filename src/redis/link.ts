@@ -35,9 +35,9 @@ export class RedisLink {
     return this.#driver.masters;
   }
 
-  /** Node on whose connection changes are reported, if it is not the one that is read on. */
-  get reporter(): RedisNode | undefined {
-    return this.#driver.reporter;
+  /** Returns the node on whose connection changes of the keys of a master are reported. */
+  reporterOf(name: string): RedisNode {
+    return this.#driver.reporterOf?.(name) ?? this.masterNamed(name);
   }
 
   /** Returns the node that holds a key; for `undefined`, any. */

@@ -1,6 +1,6 @@
 import { ImproperlyConfigured } from "../core/errors.ts";
 import { describeUnknownName, describeValue } from "../core/settings.ts";
-import { GivenIoredisClusterDriver } from "./clients/given-ioredis-cluster.ts";
+import { givenIoredisClusterDriver } from "./clients/given-ioredis-cluster.ts";
 import { givenIoredisDriver } from "./clients/given-ioredis-tracking.ts";
 import {
   checkGivenCluster,
@@ -134,7 +134,7 @@ function isClusterClient(client: RedisGivenClient["client"]): boolean {
 function driverOver(client: RedisGivenClient["client"], setting: string): RedisDriverFactory {
   if (isIoredisCluster(client)) {
     checkIoredis(client, setting);
-    return () => Promise.resolve(new GivenIoredisClusterDriver(client));
+    return givenIoredisClusterDriver(client);
   }
   if (isIoredisClient(client)) {
     checkIoredis(client, setting);

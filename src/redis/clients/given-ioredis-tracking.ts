@@ -1,4 +1,4 @@
-import type { DriverFailure } from "../commands.ts";
+import type { DriverFailure, RedisArgument, RedisReply, ReplyForm } from "../commands.ts";
 import { type RedisDriver, type RedisDriverFactory, SOLE_NODE, type TrackingListener } from "../driver.ts";
 import type { RedisNode } from "../node.ts";
 import { onEndOf } from "./ends-of-clients.ts";
@@ -33,7 +33,6 @@ export function givenIoredisDriver(client: IoredisClient): RedisDriverFactory {
 export class IoredisTrackingDriver implements RedisDriver {
   readonly masters: readonly string[] = [SOLE_NODE];
   readonly ownedNodes: readonly RedisNode[];
-  readonly reporter: RedisNode;
   readonly #given: IoredisClient;
   readonly #listener: TrackingListener;
   readonly #reads: IoredisDuplicate;
@@ -47,7 +46,6 @@ export class IoredisTrackingDriver implements RedisDriver {
     this.#listener = listener;
     this.#reads = new IoredisDuplicate(given, SOLE_NODE, "normal", this.#end);
     this.#reports = new IoredisDuplicate(given, REPORTER, "subscriber", this.#end);
-    this.reporter = this.#reports.node;
     this.ownedNodes = [this.#reads.node, this.#reports.node];
     this.#reports.client.on("messageBuffer", (_channel, keys) => this.#report(keys));
     // A client that the application closes needs no links any more.
@@ -74,6 +72,15 @@ export class IoredisTrackingDriver implements RedisDriver {
 
   masterNamed(): RedisNode {
     return this.#reads.node;
+  }
+
+  reporterOf(): RedisNode {
+    return this.#reports.node;
+  }
+
+  /** Sends a command on the connection of the reads. */
+  send(args: readonly RedisArgument[], form: ReplyForm): Promise<RedisReply<string | Buffer>> {
+    return this.#reads.send(args, undefined, form);
   }
 
   explain(error: unknown): DriverFailure {

@@ -103,6 +103,7 @@ function overridesFor(given: IoredisClient, mode: Mode): object {
     // A master that was replaced may keep its connections: the sentinels tell. One of two is enough.
     failoverDetector: isBehindSentinels && mode === "subscriber",
     keyPrefix: "",
+    readOnly: false,
     lazyConnect: true,
     retryStrategy: null,
     reconnectOnError: null,

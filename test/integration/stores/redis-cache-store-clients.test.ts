@@ -73,10 +73,10 @@ describeWithRedis("the Redis cache store on a client of the application", () => 
       open: () => ({ store: redisCacheStore({ connection })({ redis, clock: systemClock, values }) }),
       values,
       // Over connections with the options of the client.
-      hasTracking: connection === "default" || libraries.some(([name]) => name === connection),
+      hasTracking: connection !== "cluster",
     });
   }
-  for (const connection of ["default", ...libraries.map(([name]) => name)]) {
+  for (const connection of ["default", ...names]) {
     describeCacheStore(concurrently, `tiered, given client ${connection}`, {
       open: () => ({
         store: tieredCacheStore({ remote: redisCacheStore({ connection }) })({ redis, clock: systemClock }),
