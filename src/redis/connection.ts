@@ -126,7 +126,7 @@ export class RedisConnection {
   }
 
   /**
-   * Whether {@link tracking} works: not with cluster clients of an application, nor with its
+   * Whether {@link tracking} works: not with an application's client of `createCluster()` or
    * `createSentinel()`.
    */
   get canTrack(): boolean {

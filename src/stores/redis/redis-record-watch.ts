@@ -81,7 +81,7 @@ export class RedisRecordWatch implements RecordWatch, TrackingListener {
     places: WatchedPlaces,
     listener: RecordWatchListener,
   ): RedisRecordWatch | undefined {
-    // The heartbeat of a cluster asks one node, and a slot may move away from another.
+    // A slot may move away from the node that tracks a key.
     return usual.canTrack && !usual.isCluster ? new RedisRecordWatch(usual, places, listener) : undefined;
   }
 
