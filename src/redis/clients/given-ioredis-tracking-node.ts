@@ -51,7 +51,7 @@ export class TrackingIoredisClusterNode implements RedisDriverNode, ClusterMembe
     if (this.#opening !== undefined) return this.#opening;
     const now = this.#clock.monotonic();
     if (this.#failure !== undefined && now - this.#failure.startedAt < ATTEMPT_GAP)
-      return Promise.reject(this.#failure.error as Error);
+      return Promise.reject(this.#failure.error);
     this.#opening = this.#attempt(now).finally(() => (this.#opening = undefined));
     return this.#opening;
   }

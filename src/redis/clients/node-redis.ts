@@ -141,7 +141,8 @@ interface ReportingClient {
 export function reportChanges(client: ReportingClient, listener: TrackingListener): () => void {
   const end = (): void => listener.onLinkEnd();
   client.on("invalidate", (key) => {
-    listener.onChange(key === null ? undefined : String(key));
+    // `null` is a change of all.
+    listener.onChange(typeof key === "string" || Buffer.isBuffer(key) ? key.toString() : undefined);
   });
   for (const event of ["error", "end", "terminated"]) client.on(event, end);
   return end;
