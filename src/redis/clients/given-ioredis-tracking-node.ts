@@ -23,7 +23,7 @@ export class TrackingIoredisClusterNode implements RedisDriverNode, ClusterMembe
   readonly #listener: TrackingListener;
   #pair: IoredisTrackingDriver | undefined;
   #opening: Promise<void> | undefined;
-  #failure: { readonly error: unknown; readonly startedAt: Milliseconds } | undefined;
+  #failure: { readonly error: Error; readonly startedAt: Milliseconds } | undefined;
   #isGivenUp = false;
 
   constructor(name: string, pool: NodePool, clock: Clock, listener: TrackingListener) {
@@ -92,8 +92,9 @@ export class TrackingIoredisClusterNode implements RedisDriverNode, ClusterMembe
         reject(new Error(`no handshake with ${this.name} within ${CONNECT_TIMEOUT} ms`)),
       );
       this.#failure = undefined;
-    } catch (error) {
+    } catch (cause) {
       this.#pair?.destroy();
+      const error = cause instanceof Error ? cause : new Error(String(cause));
       this.#failure = { error, startedAt };
       this.#pool.doubt(this.name);
       throw error;
