@@ -72,6 +72,7 @@ async function openClient(): Promise<TestClient> {
   // It leaves a silent server by itself, as Sojourn's own connections do.
   const opened = new Redis({ host, port: Number(port), socketTimeout: 500, retryStrategy: () => 20 });
   opened.on("error", () => {});
+  await new Promise<void>((resolve) => void opened.on("ready", () => resolve()));
   return opened;
 }
 

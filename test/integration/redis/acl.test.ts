@@ -6,6 +6,7 @@ import { createLimiter } from "../../../src/cache/limits/index.ts";
 import { createSojourn } from "../../../src/create-sojourn.ts";
 import type { RedisConnectionSettings } from "../../../src/redis/settings.ts";
 import { redisBucketSessionStore, redisSessionStore } from "../../../src/stores/redis/index.ts";
+import { ioredisForTest, LIBRARIES } from "../../support/ioredis-clients.ts";
 import { RedisCluster } from "../../support/redis-cluster.ts";
 import { serverForTest } from "../../support/redis-connections.ts";
 import { describeWithRedis, type RedisServer } from "../../support/redis-server.ts";
@@ -116,13 +117,17 @@ describeWithRedis("an ACL user with exactly the documented rights", () => {
   });
 
   describe.each(["strings", "buckets"] as const)("that watches sessions in %s", (layout) => {
-    const watch = async (...beside: string[]) => {
+    const watch = async (...beside: string[]) => watchOn((settings) => settings, ...beside);
+    const watchOn = async (
+      connect: (settings: RedisServer["settings"] & typeof LOGIN, port: number) => RedisConnectionSettings,
+      ...beside: string[]
+    ) => {
       const server = await serverForTest();
       await server.command("ACL", "SETUSER", ...documentedRule(...beside));
       const { sessions, close } = createSojourn<Data>({
         projectName: PROJECT,
         secretKey: "a secret of the tests, long enough",
-        redis: { default: { ...server.settings, ...LOGIN } },
+        redis: { default: connect({ ...server.settings, ...LOGIN }, server.port) },
         sessions: { store: STORES[layout](), ...(layout === "buckets" && { format: "json" }) },
       });
       onTestFinished(() => close());
@@ -136,6 +141,17 @@ describeWithRedis("an ACL user with exactly the documented rights", () => {
 
     test("is told of ends with the right that is named beside", async () => {
       const { server, told, failures } = await watch("+client|tracking");
+      await server.command("FLUSHALL");
+      await vi.waitFor(() => expect(told.mock.calls).toEqual([["revoked"]]), { timeout: 2000 });
+      expect(failures).not.toHaveBeenCalled();
+    });
+
+    test("is told of ends on an application's ioredis client, with the rights that are named beside", async () => {
+      const { server, told, failures } = await watchOn(
+        (_, port) => ({ client: ioredisForTest(LIBRARIES["ioredis 5"], { port }, LOGIN) }),
+        "+client|tracking",
+        ...["+subscribe", "+client|id", "+info", "&__redis__:invalidate"],
+      );
       await server.command("FLUSHALL");
       await vi.waitFor(() => expect(told.mock.calls).toEqual([["revoked"]]), { timeout: 2000 });
       expect(failures).not.toHaveBeenCalled();
