@@ -74,6 +74,16 @@ describeWithRedis("tracking with the options of a node-redis client", () => {
     await vi.waitFor(async () => expect(await trackers(server)).toEqual([]));
   });
 
+  test("a server that is away is told of, and the next link reports", async () => {
+    const { server, reads, told } = await given();
+    await expectReports(server, reads, told);
+    await server.kill();
+    await vi.waitFor(() => expect(told).toContain("end"));
+    await expectConnectionError(reads.command(["GET", "k"], within(500)), "not-sent");
+    await server.restart();
+    await expectReports(server, reads, told);
+  });
+
   test("a user that may not track is told which right is missing", async () => {
     const user = { name: "app", password: "secret-of-app", rules: "~* +@all -client|tracking" };
     const { reads } = await given({ username: user.name, password: user.password }, { user });

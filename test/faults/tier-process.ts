@@ -63,7 +63,7 @@ process.on("message", (message: "begin" | "end" | Evidence) => {
   else if (message === "end") isOver = true;
   else void report(message);
 });
-await cache.ping();
+await reachServer();
 tell({ kind: "ready" });
 
 async function openClient(): Promise<TestClient> {
@@ -74,6 +74,14 @@ async function openClient(): Promise<TestClient> {
   opened.on("error", () => {});
   await new Promise<void>((resolve) => void opened.on("ready", () => resolve()));
   return opened;
+}
+
+/** The machine is busy while all processes start. */
+async function reachServer(attempts = 20): Promise<void> {
+  await cache.ping().catch((error: unknown) => {
+    if (attempts === 1) throw error;
+    return reachServer(attempts - 1);
+  });
 }
 
 async function run(): Promise<void> {

@@ -41,6 +41,7 @@ class GivenNodeRedisTrackingDriver implements RedisDriver, RedisDriverNode {
   #client: Duplicate | undefined;
   #endTracking: (() => void) | undefined;
   readonly #leave: () => void;
+  #isConnecting = false;
   #isOpen = false;
   #isDestroyed = false;
 
@@ -63,11 +64,17 @@ class GivenNodeRedisTrackingDriver implements RedisDriver, RedisDriverNode {
     // An "error" without a listener ends the process.
     client.on("error", () => {});
     this.#endTracking = reportChanges(client, this.#listener);
-    // destroy() cannot reach a socket that is still connecting.
     client.on("connect", () => {
-      if (this.#isDestroyed) client.destroy();
+      this.#isConnecting = false;
+      if (this.#isDestroyed) destroy(client);
     });
-    await client.connect();
+    this.#isConnecting = true;
+    try {
+      await client.connect();
+    } finally {
+      this.#isConnecting = false;
+      if (this.#isDestroyed) destroy(client);
+    }
     await this.#checkTracking();
     this.#isOpen = !this.#isDestroyed;
   }
@@ -118,9 +125,19 @@ class GivenNodeRedisTrackingDriver implements RedisDriver, RedisDriverNode {
     this.#isDestroyed = true;
     this.#isOpen = false;
     this.#leave();
-    this.#client?.destroy();
+    // It cannot reach a socket that is still connecting.
+    if (this.#client !== undefined && !this.#isConnecting) destroy(this.#client);
     (this.#endTracking ?? ((): void => this.#listener.onLinkEnd()))();
   };
+}
+
+function destroy(client: Duplicate): void {
+  try {
+    client.destroy();
+  } catch (error) {
+    // Version 5 refuses if it is closed.
+    if (client.isOpen) throw error;
+  }
 }
 
 async function overridesFor(given: NodeRedisClient): Promise<object> {
