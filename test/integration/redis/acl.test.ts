@@ -150,7 +150,10 @@ describeWithRedis("an ACL user with exactly the documented rights", () => {
       const { server, told, failures } = await watchOn(
         (_, port) => ({ client: ioredisForTest(LIBRARIES["ioredis 5"], { port }, LOGIN) }),
         "+client|tracking",
-        ...["+subscribe", "+client|id", "+info", "&__redis__:invalidate"],
+        "+subscribe",
+        "+client|id",
+        "+info",
+        "&__redis__:invalidate",
       );
       await server.command("FLUSHALL");
       await vi.waitFor(() => expect(told.mock.calls).toEqual([["revoked"]]), { timeout: 2000 });
