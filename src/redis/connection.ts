@@ -126,10 +126,19 @@ export class RedisConnection {
   }
 
   /**
-   * Whether {@link tracking} works: not with a client that belongs to the application.
+   * Whether {@link tracking} works: not with an application's client of `createCluster()` or
+   * `createSentinel()`.
    */
   get canTrack(): boolean {
     return this.#driver.tracking !== undefined;
+  }
+
+  /**
+   * Whether the answer to one read shows that all changes before it have been reported, whatever
+   * their keys.
+   */
+  get hasOneOrder(): boolean {
+    return !this.isCluster && !this.#hasReporter;
   }
 
   /**
@@ -152,13 +161,24 @@ export class RedisConnection {
     this.#link?.severStalled(this.#stallTimeout);
   }
 
-  /** Pings every node that holds keys: one, or the masters of a cluster. */
-  async pingMasters(deadline: Deadline): Promise<void> {
+  /**
+   * Pings every connection of the link: to the server, or to the masters of a cluster, and to what
+   * reports changes. All reports of changes before the call have arrived then.
+   */
+  async pingAll(deadline: Deadline): Promise<void> {
     let masters: readonly string[] = [];
     const ping = (chooseNode: (link: RedisLink) => RedisNode): Promise<unknown> =>
       this.#issue(new Request(["PING"], deadline, { chooseNode }));
+    const pingReporter = async (name: string): Promise<void> => {
+      if (this.#hasReporter) await ping((link) => link.reporterOf(name));
+    };
     await ping((link) => link.masterNamed((masters = link.masters)[0] ?? ""));
-    await Promise.all(masters.slice(1).map((name) => ping((link) => link.masterNamed(name))));
+    const [first = "", ...others] = masters;
+    const pingBoth = async (name: string): Promise<void> => {
+      await ping((link) => link.masterNamed(name));
+      await pingReporter(name);
+    };
+    await Promise.all([pingReporter(first), ...others.map(pingBoth)]);
   }
 
   /**
@@ -247,6 +267,10 @@ export class RedisConnection {
     this.#link?.destroy();
     this.#link = undefined;
     for (const link of this.#retired.keys()) this.#destroy(link);
+  }
+
+  get #hasReporter(): boolean {
+    return this.#driver.hasOneOrder === false;
   }
 
   #issue<Form extends ReplyForm>(request: Request<Form>): Promise<RedisReply<ReplyString<Form>>> {

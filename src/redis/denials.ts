@@ -16,9 +16,14 @@ const OF_COMMAND =
   /^NOPERM .*to run the '|^ERR (The user executing the script can't run this|ACL failure in script: User )/;
 const OF_KEY =
   /^NOPERM .*access .*key|^ERR (The user executing the script can't access|ACL failure in script: No permissions to access a key)/;
+const OF_CHANNEL = /^NOPERM .*access .*channel/;
 const IN_SCRIPT = /^ERR /;
 const NAMED_COMMAND = /the '([\w|]+)' command/;
 const LINE_OF_SCRIPT = /@user_script:(\d+)/;
+
+/** The one channel that is used. */
+const ADVICE_ON_CHANNEL =
+  "The user's ACL does not allow the channel of changes: add &__redis__:invalidate to its rules.";
 
 const COMMENT = /--\[\[[\s\S]*?\]\]|--.*$/gm;
 const LOOP = /\b(?:for|while|repeat|function)\b/;
@@ -30,6 +35,7 @@ const READS: ReadonlySet<string> = new Set(
 
 /** Reads a missing right from an error reply; returns `undefined` for another error. */
 export function denialOf(reply: string, script: RedisScript | undefined): Denial | undefined {
+  if (OF_CHANNEL.test(reply)) return { outcome: "not-sent", advice: ADVICE_ON_CHANNEL };
   const isOfKey = OF_KEY.test(reply);
   if (!isOfKey && !OF_COMMAND.test(reply)) return undefined;
   const call = IN_SCRIPT.test(reply) && script !== undefined ? callAt(reply, script, isOfKey) : undefined;

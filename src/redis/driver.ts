@@ -29,6 +29,14 @@ export interface RedisDriver {
    * own client.
    */
   readonly ownedNodes: readonly RedisNode[];
+  /**
+   * Returns the node on whose connection changes of a master's keys are reported, if it is not the
+   * one that they are read on. Its answers come after the reports of earlier changes; those of the
+   * master may come before.
+   *
+   * @param name One of {@link masters}, to which a command was sent before.
+   */
+  reporterOf?(name: string): RedisNode;
   /** Opens the link and shakes hands. Called once, before all else. */
   connect(): Promise<void>;
   /**
@@ -75,6 +83,11 @@ export interface RedisDriverFactory {
    * Loads the client library beforehand: on a busy machine it can take a command's whole deadline.
    */
   readonly load?: () => Promise<void>;
+  /**
+   * Whether the answer to a read comes after the reports of earlier changes. With `false` they
+   * arrive on a connection of their own, that of the driver's `reporterOf`. @defaultValue `true`
+   */
+  readonly hasOneOrder?: boolean;
   /** Returns a factory for links that track keys. Left out if they cannot. */
   readonly tracking?: (listener: TrackingListener) => RedisDriverFactory;
 }

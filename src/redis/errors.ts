@@ -116,6 +116,8 @@ const REFUSALS: Readonly<Record<string, string>> = {
   NOPROTO: "The server does not speak RESP 3. Redis 6 or newer is needed.",
   NOREPLICAS: "Too few replicas are in sync. Try again later.",
   NOSCRIPT: "The script is not loaded.",
+  // Not of Redis: of a client that has not turned tracking on.
+  NOTRACKING: "The client reports no changes: use @redis/client 5.9 or newer.",
   OOM: "The server has used up its memory. Raise `maxmemory`, or set an eviction policy.",
   READONLY: "The server is a replica. Connect to the primary.",
   TRYAGAIN: "The cluster is moving this slot. Try again soon.",

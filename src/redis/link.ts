@@ -35,6 +35,11 @@ export class RedisLink {
     return this.#driver.masters;
   }
 
+  /** Returns the node on whose connection changes of the keys of a master are reported. */
+  reporterOf(name: string): RedisNode {
+    return this.#driver.reporterOf?.(name) ?? this.masterNamed(name);
+  }
+
   /** Returns the node that holds a key; for `undefined`, any. */
   nodeFor(key: RedisArgument | undefined): RedisNode {
     return this.#driver.nodeFor(key);

@@ -1,13 +1,14 @@
 import { ImproperlyConfigured } from "../core/errors.ts";
 import { describeUnknownName, describeValue } from "../core/settings.ts";
-import { GivenIoredisClusterDriver } from "./clients/given-ioredis-cluster.ts";
-import { GivenIoredisDriver } from "./clients/given-ioredis.ts";
+import { givenIoredisClusterDriver } from "./clients/given-ioredis-cluster.ts";
+import { givenIoredisDriver } from "./clients/given-ioredis-tracking.ts";
 import {
   checkGivenCluster,
   GivenNodeRedisClusterDriver,
   isNodeRedisCluster,
 } from "./clients/given-node-redis-cluster.ts";
-import { checkGivenClient, givenNodeRedisDriver } from "./clients/given-node-redis.ts";
+import { checkGivenClient } from "./clients/given-node-redis.ts";
+import { givenNodeRedisFactory } from "./clients/given-node-redis-tracking.ts";
 import { givenNodeRedisSentinelDriver, isNodeRedisSentinel } from "./clients/given-node-redis-sentinel.ts";
 import { checkIoredis, isIoredisClient, isIoredisCluster } from "./clients/ioredis.ts";
 import { nodeRedisClusterDriver } from "./clients/node-redis-cluster.ts";
@@ -133,11 +134,11 @@ function isClusterClient(client: RedisGivenClient["client"]): boolean {
 function driverOver(client: RedisGivenClient["client"], setting: string): RedisDriverFactory {
   if (isIoredisCluster(client)) {
     checkIoredis(client, setting);
-    return () => Promise.resolve(new GivenIoredisClusterDriver(client));
+    return givenIoredisClusterDriver(client);
   }
   if (isIoredisClient(client)) {
     checkIoredis(client, setting);
-    return () => Promise.resolve(new GivenIoredisDriver(client));
+    return givenIoredisDriver(client);
   }
   if (isNodeRedisCluster(client)) {
     checkGivenCluster(client, setting);
@@ -145,5 +146,5 @@ function driverOver(client: RedisGivenClient["client"], setting: string): RedisD
   }
   if (isNodeRedisSentinel(client)) return () => Promise.resolve(givenNodeRedisSentinelDriver(client));
   checkGivenClient(client, setting);
-  return () => Promise.resolve(givenNodeRedisDriver(client));
+  return givenNodeRedisFactory(client);
 }

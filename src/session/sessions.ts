@@ -413,8 +413,8 @@ export class Sessions<Data extends object = UntypedData> {
    * It opens no connection before the first listener. A request sends no command more. The guide
    * `docs/guides/sockets.md` has its promises for each store.
    *
-   * @param options.pollEvery Interval at which the watched records are read, on stores that do not
-   *   report ends: all but `redisSessionStore()`, `redisBucketSessionStore()` and
+   * @param options.pollEvery Interval at which the watched records are read, where Redis refuses to
+   *   report ends, and on stores that do not report them: all but `redisSessionStore()`, `redisBucketSessionStore()` and
    *   `memorySessionStore()`. At least 1 ms. @defaultValue `"10s"`
    * @returns A function that ends it.
    * @throws {SessionUsageError} For a wrong option, or when it is on already.
@@ -430,7 +430,7 @@ export class Sessions<Data extends object = UntypedData> {
     if (endings.isWatching)
       throw new SessionUsageError("sessions.watch() was called already. Call it once, at start.");
     const newDeadline = (): Deadline => this.#deadline();
-    endings.start(store.watch?.(endings) ?? new PolledRecords({ store, every, newDeadline }, endings));
+    endings.start(store.watch?.(endings), () => new PolledRecords({ store, every, newDeadline }, endings));
     return () => endings.stop();
   }
 

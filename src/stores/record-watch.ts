@@ -21,6 +21,11 @@ export interface RecordWatchListener {
    * the engine answers again, every key is looked at.
    */
   onFailure(error: Error): void;
+  /**
+   * Called once when the engine does not report ends to this user, or at all. The watch has ended.
+   * Without this function it is a failure like others, and is tried again.
+   */
+  onRefusal?(error: Error): void;
 }
 
 /**

@@ -26,14 +26,15 @@ export interface TrackedValue {
  * Reads whose keys the engine remembers: it reports the next change of each, whichever process or
  * program makes it.
  *
- * A change that happens before an answer to {@link getMany} or {@link confirm} is reported before
- * that answer; one that happens after the read of a key is reported once, until the key is read
- * again.
+ * A change that happens before an answer to {@link confirm} is reported before that answer, and with
+ * {@link hasOneOrder} before an answer to {@link getMany} too. One that happens after the read of a
+ * key is reported once, until the key is read again.
  */
 export interface TrackedReads {
   /**
    * Whether the answer to one read shows that all changes before it have been reported, whatever
-   * their keys. Where keys lie on several servers, only {@link confirm} shows it.
+   * their keys. Where keys lie on several servers, or reports come over another connection, only
+   * {@link confirm} shows it.
    */
   readonly hasOneOrder: boolean;
 

@@ -2,27 +2,25 @@ import { execFile } from "node:child_process";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import { beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
-import { createSojourn, type Duration, type Session, type SessionEndReason, type Sessions } from "sojourn";
-import type { RedisConnectionSettings } from "sojourn/redis";
-import { redisBucketSessionStore, redisSessionStore } from "sojourn/stores/redis";
 import { buildProgram } from "../support/program.ts";
 import { RedisCluster } from "../support/redis-cluster.ts";
 import { RedisSentinels } from "../support/redis-sentinels.ts";
-import { serverForTest } from "../support/redis-connections.ts";
 import { describeWithRedis } from "../support/redis-server.ts";
 import { isSoak } from "../support/scale.ts";
-import { TcpProxy } from "./tcp-proxy.ts";
-
-const SECRET = "the secret of the integration tests";
-/** The promise, in milliseconds. */
-const SECOND = 1000;
-/** Time in which nothing is told. */
-const SILENCE = 300;
-/** Longest time until a link that was dropped silently is missed: heartbeat, deadline and stall. */
-const UNNOTICED = 2000 + 1000 + 1000;
-
-type Data = Record<string, unknown>;
-type Kind = "strings" | "buckets";
+import type { TcpProxy } from "./tcp-proxy.ts";
+import {
+  type Ending,
+  type Kind,
+  logIn,
+  openBoth,
+  openOn,
+  openSocket,
+  reasonsOf,
+  SECOND,
+  SILENCE,
+  UNNOTICED,
+  waitForEnd,
+} from "./watched-sessions.ts";
 
 const run = promisify(execFile);
 let program: string;
@@ -30,62 +28,6 @@ let program: string;
 beforeAll(async () => {
   program = await buildProgram(new URL("ending-process.ts", import.meta.url));
 });
-
-interface Ending {
-  readonly reason: SessionEndReason;
-  readonly at: number;
-}
-
-/** An application on a port of Redis, or of a proxy before it. */
-function openApplication(port: number, kind: Kind, deadline: Duration): Sessions<Data> {
-  return openOn(`redis://127.0.0.1:${port}`, kind, deadline);
-}
-
-function openOn(connection: RedisConnectionSettings, kind: Kind, deadline: Duration): Sessions<Data> {
-  const store = kind === "buckets" ? redisBucketSessionStore() : redisSessionStore();
-  const { sessions, close } = createSojourn<Data>({
-    projectName: "shop",
-    secretKey: SECRET,
-    redis: { default: connection },
-    sessions: { store, format: kind === "buckets" ? "json" : "django", deadline },
-  });
-  onTestFinished(close);
-  return sessions;
-}
-
-async function logIn(sessions: Sessions<Data>, userId: number): Promise<Session<Data>> {
-  const session = await sessions.open(undefined);
-  await session.login(userId);
-  return session;
-}
-
-/** Opens a socket of a session. @returns What it is told. */
-async function openSocket(sessions: Sessions<Data>, cookie: string | undefined): Promise<Ending[]> {
-  const told: Ending[] = [];
-  (await sessions.open(cookie)).onEnded((reason) => told.push({ reason, at: Date.now() }));
-  return told;
-}
-
-/** Two applications on one server: the first watches, through a proxy. */
-async function openBoth({
-  kind = "strings",
-  config = [],
-  deadline = "10s",
-}: { kind?: Kind; config?: string[]; deadline?: Duration } = {}) {
-  const server = await serverForTest({ config });
-  const proxy = await TcpProxy.start(server.port);
-  onTestFinished(() => proxy.close());
-  const here = openApplication(proxy.port, kind, deadline);
-  const elsewhere = openApplication(server.port, kind, deadline);
-  here.watch();
-  return { server, proxy, here, elsewhere };
-}
-
-async function waitForEnd(told: readonly Ending[], timeout: number): Promise<void> {
-  await vi.waitFor(() => expect(told).toHaveLength(1), { timeout, interval: 5 });
-}
-
-const reasonsOf = (told: readonly Ending[]): SessionEndReason[] => told.map(({ reason }) => reason);
 
 async function cut(proxy: TcpProxy): Promise<void> {
   await proxy.close();

@@ -8,10 +8,14 @@ export type Cut = "reset" | "truncate";
 // libuv takes a reset that it finds together with unread bytes for an orderly end, so the bytes go ahead.
 const RESET_GAP = 5;
 
+/** How much of what a client sends is remembered, in bytes: its handshake and its first commands. */
+const NOTED = 4096;
+
 /** A TCP proxy between a client and a server that misbehaves as it is told. */
 export class TcpProxy {
   readonly conditions: Conditions = { latency: 0, blackHole: false, bytesPerSecond: undefined };
-  #target: number | string;
+  /** The targets of the next connections, in turn. */
+  #targets: readonly (number | string)[];
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
   readonly #connections = new Set<ProxiedConnection>();
@@ -19,7 +23,7 @@ export class TcpProxy {
   #port = 0;
 
   private constructor(target: number | string, server: Server) {
-    this.#target = target;
+    this.#targets = [target];
     this.#server = server;
     server.on("connection", (client: Socket) => this.#accept(client));
   }
@@ -32,9 +36,9 @@ export class TcpProxy {
     return proxy;
   }
 
-  /** New connections lead to another server. Open ones stay where they are. */
-  leadTo(target: number | string): void {
-    this.#target = target;
+  /** New connections lead to another server, or to several in turn. Open ones stay where they are. */
+  leadTo(target: number | string | readonly (number | string)[]): void {
+    this.#targets = typeof target === "object" ? target : [target];
   }
 
   get port(): number {
@@ -51,9 +55,16 @@ export class TcpProxy {
     return this.#accepted;
   }
 
-  /** Makes each open connection half-open: the server's end is closed, and the client is never told. */
-  halfOpen(): void {
-    for (const connection of this.#connections) connection.halfOpen();
+  /**
+   * Makes open connections half-open: the server's end is closed, and the client is never told.
+   *
+   * @param word What the client has sent on those that are meant. By default, all are.
+   * @returns Their number.
+   */
+  halfOpen(word = ""): number {
+    const chosen = [...this.#connections].filter((connection) => connection.hasSent(word));
+    for (const connection of chosen) connection.halfOpen();
+    return chosen.length;
   }
 
   /** The next reply on each open connection breaks off: half of what arrives goes through, then RST or FIN. */
@@ -91,15 +102,14 @@ export class TcpProxy {
   }
 
   #accept(client: Socket): void {
-    this.#accepted++;
-    const target =
-      typeof this.#target === "string" ? { path: this.#target } : { host: "127.0.0.1", port: this.#target };
+    const place = this.#targets[this.#accepted++ % this.#targets.length] ?? 0;
+    const target = typeof place === "string" ? { path: place } : { host: "127.0.0.1", port: place };
     const upstream = connect({ ...target, allowHalfOpen: true });
     const connection = new ProxiedConnection(client, upstream, this.conditions);
     this.#connections.add(connection);
     for (const socket of [client, upstream]) this.#sockets.add(socket);
     for (const socket of [client, upstream]) {
-      if (socket === client || typeof this.#target === "number") socket.setNoDelay();
+      if (socket === client || typeof place === "number") socket.setNoDelay();
       socket.on("close", () => {
         this.#sockets.delete(socket);
         if (!this.#sockets.has(client) && !this.#sockets.has(upstream)) this.#connections.delete(connection);
@@ -115,12 +125,17 @@ class ProxiedConnection {
   readonly #upstream: Socket;
   readonly #conditions: Conditions;
   #isMute = false;
+  /** The beginning of what the client has sent. */
+  #sent = "";
   #hasClientLeft = false;
 
   constructor(client: Socket, upstream: Socket, conditions: Conditions) {
     this.#client = client;
     this.#upstream = upstream;
     this.#conditions = conditions;
+    client.on("data", (bytes) => {
+      if (this.#sent.length < NOTED) this.#sent += bytes.toString("latin1");
+    });
     this.#pipe(client, upstream, (bytes) => upstream.write(bytes));
     this.#pipe(upstream, client, (bytes) => this.#deliverReply(bytes));
   }
@@ -128,6 +143,10 @@ class ProxiedConnection {
   halfOpen(): void {
     this.#isMute = true;
     this.#upstream.destroy();
+  }
+
+  hasSent(word: string): boolean {
+    return this.#sent.includes(word);
   }
 
   /** Bytes that were sent arrive even if the sender is gone by then, as they do in a network. */

@@ -3,6 +3,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { type CacheStoreFactory, createSojourn } from "sojourn";
 import { redisCacheStore } from "sojourn/stores/redis";
 import { tieredCacheStore } from "sojourn/stores/tiered";
+import type { IoredisLibrary, TestClient } from "../support/ioredis-clients.ts";
 import { monotonic, PauseWatch } from "./history/pause-watch.ts";
 import { ReadLog } from "./tier-ages.ts";
 import { type Ack, type Evidence, KEYS, MAX_STALE, PROCESSES, type TierMessage } from "./tier-messages.ts";
@@ -14,7 +15,7 @@ const [READS_EVERY, WRITES_EVERY] = [4, 40];
 /** Time after a write that may yet be executed, in milliseconds. */
 const SETTLING = 300;
 
-const [url = "", number = "", remote = ""] = process.argv.slice(2);
+const [url = "", number = "", remote = "", library = ""] = process.argv.slice(2);
 const own = KEYS.map((_, key) => key).filter((key) => key % PROCESSES === Number(number));
 
 /** A level that is told of no single change. */
@@ -31,10 +32,13 @@ const deaf: CacheStoreFactory = (context) => {
   });
 };
 
+/** A client of the application, if a library is named. */
+const client = library === "" ? undefined : await openClient();
+
 const { caches, close } = createSojourn({
   projectName: "tiers",
   secretKey: "the secret of the processes with tiers",
-  redis: { default: url },
+  redis: { default: client === undefined ? url : { client } },
   caches: {
     default: {
       store: tieredCacheStore({
@@ -59,8 +63,26 @@ process.on("message", (message: "begin" | "end" | Evidence) => {
   else if (message === "end") isOver = true;
   else void report(message);
 });
-await cache.ping();
+await reachServer();
 tell({ kind: "ready" });
+
+async function openClient(): Promise<TestClient> {
+  const { Redis } = (await import(library)) as IoredisLibrary;
+  const { hostname: host, port } = new URL(url);
+  // It leaves a silent server by itself, as Sojourn's own connections do.
+  const opened = new Redis({ host, port: Number(port), socketTimeout: 500, retryStrategy: () => 20 });
+  opened.on("error", () => {});
+  await new Promise<void>((resolve) => void opened.on("ready", () => resolve()));
+  return opened;
+}
+
+/** The machine is busy while all processes start. */
+async function reachServer(attempts = 20): Promise<void> {
+  await cache.ping().catch((error: unknown) => {
+    if (attempts === 1) throw error;
+    return reachServer(attempts - 1);
+  });
+}
 
 async function run(): Promise<void> {
   await Promise.all([readOn(), writeOn()]);
@@ -106,6 +128,7 @@ async function report({ pauses: others, ...evidence }: Evidence): Promise<void> 
   const ages = log.judge({ ...evidence, pauses: [...others, ...pauses.pauses] });
   tell({ kind: "report", report: { ...ages, writes, failures } });
   await close();
+  client?.disconnect();
 }
 
 function tell(message: TierMessage): void {

@@ -28,13 +28,17 @@ const CALM = 700;
 /** How long the network is silent, in milliseconds. */
 const SILENCE = 2500;
 
+/** Packages of the clients that the processes use: none is a connection of Sojourn's own. */
+const clients = isSoak ? ["", "ioredis", "ioredis6", "iovalkey"] : [""];
+
 describeWithRedis("a level in memory under faults", () => {
-  test(
-    "no process reads a value more than 250 ms after another's newer write was acknowledged, nor ever beyond maxStale",
-    async () => {
-      const run = await TierRun.start();
+  test.each(clients)(
+    "no process reads a value more than 250 ms after another's newer write was acknowledged, nor ever beyond maxStale %s",
+    async (library) => {
+      const run = await TierRun.start("usual", library);
+      const faults = library === "" ? [] : [killReports, loseReads, loseReports];
       for (let round = 0; round < scaled(1, 12); round++) {
-        for (const fault of [cut, kill, overflow, restart, silence]) {
+        for (const fault of [cut, kill, overflow, restart, silence, ...faults]) {
           await pause(CALM);
           await fault(run);
         }
@@ -76,6 +80,28 @@ async function restart({ server }: TierRun): Promise<void> {
   await server.restart();
 }
 
+/** The server ends the connections on which it reports to clients of RESP 2. */
+async function killReports({ server }: TierRun): Promise<void> {
+  await server.command("CLIENT", "KILL", "TYPE", "pubsub");
+}
+
+/** The server ends the connections of the reads, and their clients are not told. */
+async function loseReads(run: TierRun): Promise<void> {
+  await lose(run, "TRACKING");
+}
+
+/** The same of the connections of the reports. */
+async function loseReports(run: TierRun): Promise<void> {
+  await lose(run, "subscribe");
+}
+
+async function lose(run: TierRun, word: string): Promise<void> {
+  const from = monotonic();
+  run.proxy.halfOpen(word);
+  run.silences.push({ from, to: from + 2 * MAX_STALE });
+  await pause(2 * MAX_STALE);
+}
+
 /** All packets are dropped. Connections that were open then are never told, not even afterwards. */
 async function silence(run: TierRun): Promise<void> {
   const from = monotonic();
@@ -100,14 +126,14 @@ class TierRun {
     this.#children = children;
   }
 
-  static async start(remote = "usual"): Promise<TierRun> {
+  static async start(remote = "usual", library = ""): Promise<TierRun> {
     const server = await serverForTest();
     const proxy = await TcpProxy.start(server.port);
     onTestFinished(() => proxy.close());
     const program = await buildProgram(new URL("tier-process.ts", import.meta.url));
     const children = Array.from({ length: PROCESSES }, (_, number) => {
       const url = number < DIRECT ? server.url : `redis://127.0.0.1:${proxy.port}`;
-      const child = spawn(process.execPath, [program, url, String(number), remote], {
+      const child = spawn(process.execPath, [program, url, String(number), remote, library], {
         stdio: ["ignore", "inherit", "inherit", "ipc"],
       });
       onTestFinished(() => void child.kill("SIGKILL"));

@@ -378,4 +378,12 @@ export const sessionMutants = [
     breaks: "A response that does not extend its session sends no cookie for an unchanged key.",
     tests: ["src/session/activity.test.ts"],
   },
+  {
+    name: "refused-watch-not-polled",
+    file: "src/session/endings/session-endings.ts",
+    find: "this.#begin(this.#poll());",
+    replace: "",
+    breaks: "Where Redis refuses to report ends, they are found by polling.",
+    tests: ["test/integration/redis/acl.test.ts"],
+  },
 ];

@@ -16,15 +16,35 @@ export interface NodePool {
   doubt(name: string): void;
 }
 
+/** A master as its cluster's driver sees it. */
+export interface ClusterMember {
+  /** The node as commands see it. */
+  readonly node: RedisNode;
+  readonly isReady: boolean;
+  /** Nodes whose connections Sojourn ends when they stall. */
+  readonly ownedNodes: readonly RedisNode[];
+  /** Node on whose connection changes are reported. */
+  readonly reporter?: RedisNode | undefined;
+  open(): Promise<void> | undefined;
+  send(
+    args: readonly RedisArgument[],
+    key: RedisArgument | undefined,
+    form: ReplyForm,
+  ): Promise<RedisReply<string | Buffer>>;
+  /** Ends the wait for a connection, and connections of Sojourn's own. */
+  giveUp(): void;
+}
+
 /**
  * A master of a given cluster client. Commands are sent on its own connection: the cluster client
  * would send them again after a lost connection.
  */
-export class GivenIoredisClusterNode implements RedisDriverNode {
+export class GivenIoredisClusterNode implements RedisDriverNode, ClusterMember {
   /** Its address, or {@link NOWHERE}. */
   readonly name: string;
   /** The node as commands see it. */
   readonly node: RedisNode = new RedisNode(this);
+  readonly ownedNodes: readonly RedisNode[] = [];
   readonly #pool: NodePool;
   #client: IoredisClient | undefined;
   #server: IoredisServer | undefined;
@@ -107,7 +127,7 @@ export class GivenIoredisClusterNode implements RedisDriverNode {
 }
 
 /** A command was not sent, since there is no node for it. */
-class NoNodeError extends Error {
+export class NoNodeError extends Error {
   constructor(name: string) {
     super(name === NOWHERE ? "no node of the cluster has the key" : "the node left the cluster");
   }

@@ -1,12 +1,18 @@
 import { type Clock, type Milliseconds, systemClock } from "../../core/clock.ts";
 import { settleWithin } from "../../core/timers.ts";
 import type { DriverFailure, RedisArgument } from "../commands.ts";
-import type { Redirection, RedisDriver } from "../driver.ts";
+import type { Redirection, RedisDriver, RedisDriverFactory, TrackingListener } from "../driver.ts";
 import { addressOf, parseAddress, type RedisAddress } from "../endpoint.ts";
 import type { RedisNode } from "../node.ts";
 import { askInTurn, shuffle } from "./ask-in-turn.ts";
 import { ClusterTopology } from "./cluster-topology.ts";
-import { GivenIoredisClusterNode, type NodePool, NOWHERE } from "./given-ioredis-cluster-node.ts";
+import {
+  type ClusterMember,
+  GivenIoredisClusterNode,
+  type NodePool,
+  NOWHERE,
+} from "./given-ioredis-cluster-node.ts";
+import { TrackingIoredisClusterNode } from "./given-ioredis-tracking-node.ts";
 import { type IoredisClient, type IoredisCluster, optionsOf } from "./ioredis.ts";
 import { explainIoredis } from "./ioredis-server.ts";
 
@@ -16,12 +22,24 @@ const REFRESH_GAP: Milliseconds = 250;
 /** Interval at which the slots are asked for while a node lets deadlines pass. */
 const SUSPECT_GAP: Milliseconds = 1000;
 
+/** The same for links that track keys: a node that has lost a slot may report nothing. */
+const WATCH_GAP: Milliseconds = 1000;
+
 /** Maximum time that a node has to report the slots. */
 const ANSWER_TIMEOUT: Milliseconds = 1000;
 
 /** The private part of the client that adds the connection of a node. */
 interface Pool {
   readonly connectionPool?: { findOrCreate?(node: RedisAddress): unknown };
+}
+
+/** Drivers over a cluster client of ioredis that the application makes and closes. */
+export function givenIoredisClusterDriver(cluster: IoredisCluster): RedisDriverFactory {
+  const driver = (listener?: TrackingListener) => (): Promise<RedisDriver> =>
+    Promise.resolve(new GivenIoredisClusterDriver(cluster, systemClock, listener));
+  const tracking = (listener: TrackingListener): RedisDriverFactory =>
+    Object.assign(driver(listener), { hasOneOrder: false });
+  return Object.assign(driver(), { tracking });
 }
 
 /**
@@ -33,23 +51,30 @@ interface Pool {
  * here, not even when a node stalls: commands then end by their deadlines alone.
  */
 export class GivenIoredisClusterDriver implements RedisDriver, NodePool {
-  readonly ownedNodes: readonly RedisNode[] = [];
   readonly #cluster: IoredisCluster;
   readonly #clock: Clock;
-  readonly #nodes = new Map<string, GivenIoredisClusterNode>();
+  readonly #listener: TrackingListener | undefined;
+  readonly #nodes = new Map<string, ClusterMember>();
   #topology: ClusterTopology | undefined;
   #refreshing: Promise<void> | undefined;
   #refreshedAt: Milliseconds = Number.NEGATIVE_INFINITY;
   #nextMaster = 0;
   #giveUp: (() => void) | undefined;
 
-  constructor(cluster: IoredisCluster, clock: Clock = systemClock) {
+  /** @param listener Has the nodes track keys, over connections of their own. */
+  constructor(cluster: IoredisCluster, clock: Clock = systemClock, listener?: TrackingListener) {
+    this.#listener = listener;
     this.#cluster = cluster;
     this.#clock = clock;
   }
 
   get isReady(): boolean {
     return this.#isConnected && this.#topology !== undefined;
+  }
+
+  /** The application's connections are not closed from here. */
+  get ownedNodes(): readonly RedisNode[] {
+    return [...this.#nodes.values()].flatMap(({ ownedNodes }) => ownedNodes);
   }
 
   get masters(): readonly string[] {
@@ -75,6 +100,11 @@ export class GivenIoredisClusterDriver implements RedisDriver, NodePool {
     return this.#nodeAt(this.masters.includes(name) ? name : undefined).node;
   }
 
+  reporterOf(name: string): RedisNode {
+    const { node, reporter = node } = this.#nodeAt(this.masters.includes(name) ? name : undefined);
+    return reporter;
+  }
+
   explain(error: unknown): DriverFailure {
     return explainIoredis(error);
   }
@@ -86,16 +116,19 @@ export class GivenIoredisClusterDriver implements RedisDriver, NodePool {
     const name = address.startsWith(":") ? parseAddress(from.name).host + address : address;
     if (kind === "MOVED") {
       this.#topology = this.#topology?.with(Number(slot), name);
+      this.#listener?.onLinkEnd();
       this.doubt(from.name);
     }
     return { node: this.#nodeAt(this.#mapped(name)).node, isAsking: kind === "ASK" };
   }
 
-  /** A node that does not answer may have been replaced. */
+  /** A node that does not answer may have been replaced; where keys are tracked, any may have been. */
   watch(): void {
-    if (this.#clock.monotonic() - this.#refreshedAt < SUSPECT_GAP) return;
+    const sinceRefresh = this.#clock.monotonic() - this.#refreshedAt;
+    if (this.#listener !== undefined && sinceRefresh >= WATCH_GAP) return this.doubt();
+    if (sinceRefresh < SUSPECT_GAP) return;
     const suspect = [...this.#nodes.values()].find(({ node }) => node.isSuspect);
-    if (suspect !== undefined) this.doubt(suspect.name);
+    if (suspect !== undefined) this.doubt(suspect.node.name);
   }
 
   clientOf(name: string): IoredisClient | undefined {
@@ -109,7 +142,7 @@ export class GivenIoredisClusterDriver implements RedisDriver, NodePool {
     return find();
   }
 
-  doubt(name: string): void {
+  doubt(name?: string): void {
     if (!this.#isConnected || this.#clock.monotonic() - this.#refreshedAt < REFRESH_GAP) return;
     // The commands fail with the cause.
     this.#refresh(name).catch(() => {});
@@ -124,10 +157,27 @@ export class GivenIoredisClusterDriver implements RedisDriver, NodePool {
     return this.#cluster.status === "ready";
   }
 
-  #nodeAt(name = NOWHERE): GivenIoredisClusterNode {
+  #nodeAt(name = NOWHERE): ClusterMember {
     let node = this.#nodes.get(name);
-    if (node === undefined) this.#nodes.set(name, (node = new GivenIoredisClusterNode(name, this)));
+    if (node === undefined) this.#nodes.set(name, (node = this.#newNode(name)));
     return node;
+  }
+
+  #newNode(name: string): ClusterMember {
+    if (this.#listener === undefined) return new GivenIoredisClusterNode(name, this);
+    return new TrackingIoredisClusterNode(name, this, this.#clock, this.#listener);
+  }
+
+  #settleOn(topology: ClusterTopology): void {
+    const isChanged = this.#topology?.equals(topology) === false;
+    this.#topology = topology;
+    if (this.#listener === undefined) return;
+    if (isChanged) this.#listener.onLinkEnd();
+    for (const [name, node] of this.#nodes) {
+      if (this.masters.includes(name)) continue;
+      this.#nodes.delete(name);
+      node.giveUp();
+    }
   }
 
   /** Applies the client's `natMap` to an announced address. */
@@ -151,7 +201,7 @@ export class GivenIoredisClusterDriver implements RedisDriver, NodePool {
     const sources = new Set([...shuffle(this.masters), ...shuffle(known)]);
     if (doubted !== undefined && sources.delete(doubted)) sources.add(doubted);
     try {
-      this.#topology = await askInTurn([...sources], (name) => this.#ask(name));
+      this.#settleOn(await askInTurn([...sources], (name) => this.#ask(name)));
     } catch (error) {
       const errors = (error as AggregateError).errors as unknown[];
       // An error reply tells more than an unreachable node.

@@ -18,6 +18,9 @@ class NotWrittenError extends Error {}
 
 class FullQueueError extends Error {}
 
+/** Mode of a client: as a subscriber it takes few commands. */
+export type Mode = "normal" | "subscriber";
+
 /** One server at the end of a client of ioredis, which the application makes and closes. */
 export class IoredisServer {
   readonly #client: IoredisClient;
@@ -25,15 +28,18 @@ export class IoredisServer {
   readonly #Command: ReturnType<typeof singleUseCommands>;
   /** Attempts that lead to a replica end at once then: commands wait for the master. */
   readonly #isBehindSentinels: boolean;
+  readonly #mode: Mode;
   #endWait: (() => void) | undefined;
   #isGivenUp = false;
   #isGathering = false;
   #wasUsed = false;
 
-  constructor(client: IoredisClient) {
+  /** @param mode Mode in which commands are taken; in normal mode each client takes them. */
+  constructor(client: IoredisClient, mode: Mode = "normal") {
     const Command = commandClassOf(client);
     if (Command === undefined) throw new Error("the client makes no commands");
     this.#client = client;
+    this.#mode = mode;
     this.#internals = client;
     this.#Command = singleUseCommands(Command);
     this.#isBehindSentinels = Array.isArray(optionsOf(client).sentinels);
@@ -41,7 +47,7 @@ export class IoredisServer {
 
   get isReady(): boolean {
     const { status, mode } = this.#client;
-    return status === "ready" && mode === "normal" && this.#internals.stream?.writable === true;
+    return status === "ready" && this.#takesCommandsIn(mode) && this.#internals.stream?.writable === true;
   }
 
   /** Whether commands were sent on it. */
@@ -100,9 +106,13 @@ export class IoredisServer {
     });
   }
 
+  #takesCommandsIn(mode: string): boolean {
+    return mode === "normal" || mode === this.#mode;
+  }
+
   #checkState(): void {
     const { status, mode } = this.#client;
-    if (mode !== "normal") throw new Error(describeMode(mode));
+    if (!this.#takesCommandsIn(mode)) throw new Error(describeMode(mode));
     if (status !== "end") return;
     throw new Error(
       "the given client is closed: either its application did so, or its retryStrategy gave up",

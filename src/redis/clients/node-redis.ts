@@ -127,16 +127,22 @@ export class NodeRedisDriver implements RedisDriver, RedisDriverNode {
   }
 }
 
+/** The used part of a client that emits the changes of what it has read. */
+interface ReportingClient {
+  on(event: string, listener: (...args: unknown[]) => void): unknown;
+}
+
 /**
  * The client goes on after some errors, such as a reply that it could not parse: each may have lost
  * reports, and later ones still come.
  *
  * @returns A function to be called when the client is destroyed, which is no event of its own.
  */
-function reportChanges(client: Client, listener: TrackingListener): () => void {
+export function reportChanges(client: ReportingClient, listener: TrackingListener): () => void {
   const end = (): void => listener.onLinkEnd();
-  client.on("invalidate", (key: string | Buffer | null) => {
-    listener.onChange(key === null ? undefined : String(key));
+  client.on("invalidate", (key) => {
+    // `null` is a change of all.
+    listener.onChange(typeof key === "string" || Buffer.isBuffer(key) ? key.toString() : undefined);
   });
   for (const event of ["error", "end", "terminated"]) client.on(event, end);
   return end;

@@ -6,6 +6,7 @@ import type { GoneCause, RecordWatch, RecordWatchListener } from "../../stores/r
 import type { SessionEventEmitter } from "../session-events.ts";
 import type { SessionRecords } from "../stored/session-records.ts";
 import { STEP_SIZE } from "../users/steps.ts";
+import { warnOfPolling } from "./polling-warning.ts";
 
 /**
  * Reason for the end of a session, as this process can tell it.
@@ -67,6 +68,7 @@ export class SessionEndings implements RecordWatchListener {
   /** Keys whose sessions have to be looked at. */
   readonly #suspects = new Map<SessionKey, Suspicion>();
   #watch: RecordWatch | undefined;
+  #poll: (() => RecordWatch) | undefined;
   #isLooking = false;
   #isListening = false;
 
@@ -78,10 +80,15 @@ export class SessionEndings implements RecordWatchListener {
     return this.#watch !== undefined;
   }
 
-  /** Takes the reports of a watch, until it is stopped. */
-  start(watch: RecordWatch): void {
-    this.#watch = watch;
-    for (const key of this.#observed.keys()) watch.add(key);
+  /**
+   * Takes the reports of a watch, until it is stopped.
+   *
+   * @param watch Watch of the store, if it has one.
+   * @param poll Makes the one for stores that have none, or that refuse.
+   */
+  start(watch: RecordWatch | undefined, poll: () => RecordWatch): void {
+    this.#poll = poll;
+    this.#begin(watch ?? poll());
   }
 
   async stop(): Promise<void> {
@@ -116,6 +123,19 @@ export class SessionEndings implements RecordWatchListener {
 
   onFailure(error: Error): void {
     this.#options.events.emit("watchFailed", { error });
+  }
+
+  /** The records are polled from now on. */
+  onRefusal(error: Error): void {
+    this.onFailure(error);
+    if (this.#watch === undefined || this.#poll === undefined) return;
+    warnOfPolling(error);
+    this.#begin(this.#poll());
+  }
+
+  #begin(watch: RecordWatch): void {
+    this.#watch = watch;
+    for (const key of this.#observed.keys()) watch.add(key);
   }
 
   #put(session: ObservedSession, key: SessionKey): void {

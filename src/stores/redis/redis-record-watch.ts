@@ -37,6 +37,9 @@ const RETRY_AFTER: Milliseconds = 250;
  */
 const HEARTBEAT: Milliseconds = 2000;
 
+/** The server lets this user, or all, have no changes reported. Source: `acl.c` and `server.c`. */
+const REFUSAL = /^(NOPERM|NOPROTO|NOTRACKING) |^ERR unknown (sub)?command/i;
+
 /** A watched key. */
 interface Watched {
   /** Earliest instant of the record's expiry, on the monotonic clock. */
@@ -78,7 +81,7 @@ export class RedisRecordWatch implements RecordWatch, TrackingListener {
     places: WatchedPlaces,
     listener: RecordWatchListener,
   ): RedisRecordWatch | undefined {
-    // The heartbeat of a cluster asks one node, and a slot may move away from another.
+    // A slot may move away from the node that tracks a key.
     return usual.canTrack && !usual.isCluster ? new RedisRecordWatch(usual, places, listener) : undefined;
   }
 
@@ -142,7 +145,7 @@ export class RedisRecordWatch implements RecordWatch, TrackingListener {
         continue;
       }
       for (const key of failed) this.#due.add(key);
-      this.#noteFailure(looks);
+      if (this.#noteFailure(looks)) return;
       await pauseUnreferenced(RETRY_AFTER);
     }
     this.#isLooking = false;
@@ -168,18 +171,29 @@ export class RedisRecordWatch implements RecordWatch, TrackingListener {
     this.#listener.onGone(key, systemClock.monotonic() < watched.expiresAt ? "deleted" : "expired");
   }
 
-  #noteFailure(looks: readonly PromiseSettledResult<void>[]): void {
-    const failed = looks.find((look) => look.status === "rejected");
-    if (!this.#isFailing && failed !== undefined) this.#listener.onFailure(failed.reason as Error);
+  /** @returns Whether the watch has ended. */
+  #noteFailure(looks: readonly PromiseSettledResult<void>[]): boolean {
+    const error = looks.find((look) => look.status === "rejected")?.reason as Error;
+    if (this.#listener.onRefusal !== undefined && isRefusal(error)) {
+      void this.close();
+      this.#listener.onRefusal(error);
+      return true;
+    }
+    if (!this.#isFailing) this.#listener.onFailure(error);
     this.#isFailing = true;
+    return false;
   }
 
   async #beat(): Promise<void> {
     // A master that sentinels have replaced may keep its connections open.
     this.#connection.checkLink();
     // A link whose commands are not answered is closed by its connection.
-    await this.#connection.command(["PING"], new Deadline(DEADLINE)).catch(() => {});
+    await this.#connection.pingAll(new Deadline(DEADLINE)).catch(() => {});
     this.#heartbeat =
       this.#watched.size > 0 ? startUnreferencedTimer(HEARTBEAT, () => void this.#beat()) : undefined;
   }
+}
+
+function isRefusal({ cause }: Error): boolean {
+  return cause instanceof Error && REFUSAL.test(cause.message);
 }

@@ -23,7 +23,7 @@ export const STRIKES = {
     await pause(random.integer(100, 600));
     proxy.conditions.blackHole = false;
   },
-  "half-open connection": async (proxy) => proxy.halfOpen(),
+  "half-open connection": async (proxy) => void proxy.halfOpen(),
   "reset in mid-reply": (proxy, random) => cut(proxy, random, "reset"),
   "truncated reply": (proxy, random) => cut(proxy, random, "truncate"),
 } as const satisfies Record<string, Strike>;

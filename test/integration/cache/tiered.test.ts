@@ -1,5 +1,5 @@
 import { setTimeout as pause } from "node:timers/promises";
-import { createClient } from "@redis/client";
+import { createCluster } from "@redis/client";
 import { describe, expect, onTestFinished, vi } from "vitest";
 
 import type { Cache, CacheSettings } from "../../../src/cache/index.ts";
@@ -266,8 +266,10 @@ describeWithRedis("a server or client that cannot report changes", () => {
     },
   );
 
-  test("a client of the application, and a store without reports, are refused", async ({ server }) => {
-    const client = createClient({ url: server.url });
+  test("a cluster client of the application, and a store without reports, are refused", async ({
+    server,
+  }) => {
+    const client = createCluster({ rootNodes: [{ url: server.url }] });
     const openWith = (redis: object, store = tieredCacheStore()) =>
       createSojourn({
         projectName: "shop",

@@ -6,6 +6,7 @@ import { createLimiter } from "../../../src/cache/limits/index.ts";
 import { createSojourn } from "../../../src/create-sojourn.ts";
 import type { RedisConnectionSettings } from "../../../src/redis/settings.ts";
 import { redisBucketSessionStore, redisSessionStore } from "../../../src/stores/redis/index.ts";
+import { ioredisForTest, LIBRARIES } from "../../support/ioredis-clients.ts";
 import { RedisCluster } from "../../support/redis-cluster.ts";
 import { serverForTest } from "../../support/redis-connections.ts";
 import { describeWithRedis, type RedisServer } from "../../support/redis-server.ts";
@@ -116,19 +117,23 @@ describeWithRedis("an ACL user with exactly the documented rights", () => {
   });
 
   describe.each(["strings", "buckets"] as const)("that watches sessions in %s", (layout) => {
-    const watch = async (...beside: string[]) => {
+    const watch = async (...beside: string[]) => watchOn((settings) => settings, ...beside);
+    const watchOn = async (
+      connect: (settings: RedisServer["settings"] & typeof LOGIN, port: number) => RedisConnectionSettings,
+      ...beside: string[]
+    ) => {
       const server = await serverForTest();
       await server.command("ACL", "SETUSER", ...documentedRule(...beside));
       const { sessions, close } = createSojourn<Data>({
         projectName: PROJECT,
         secretKey: "a secret of the tests, long enough",
-        redis: { default: { ...server.settings, ...LOGIN } },
+        redis: { default: connect({ ...server.settings, ...LOGIN }, server.port) },
         sessions: { store: STORES[layout](), ...(layout === "buckets" && { format: "json" }) },
       });
       onTestFinished(() => close());
       const [told, failures] = [vi.fn(), vi.fn()];
       sessions.on("watchFailed", failures);
-      sessions.watch();
+      sessions.watch({ pollEvery: "200ms" });
       const session = await sessions.create({ n: 1 });
       session.onEnded(told);
       return { server, told, failures };
@@ -141,12 +146,31 @@ describeWithRedis("an ACL user with exactly the documented rights", () => {
       expect(failures).not.toHaveBeenCalled();
     });
 
-    test("learns by an event that it lacks the right, and of nothing else", async () => {
+    test("is told of ends on an application's ioredis client, with the rights that are named beside", async () => {
+      const { server, told, failures } = await watchOn(
+        (_, port) => ({ client: ioredisForTest(LIBRARIES["ioredis 5"], { port }, LOGIN) }),
+        "+client|tracking",
+        "+subscribe",
+        "+client|id",
+        "+info",
+        "&__redis__:invalidate",
+      );
+      await server.command("FLUSHALL");
+      await vi.waitFor(() => expect(told.mock.calls).toEqual([["revoked"]]), { timeout: 2000 });
+      expect(failures).not.toHaveBeenCalled();
+    });
+
+    test("learns by an event and a warning that it lacks the right; its records are polled", async () => {
+      const warn = vi.spyOn(process, "emitWarning").mockImplementation(() => {});
+      onTestFinished(() => warn.mockRestore());
       const { server, told, failures } = await watch();
       await vi.waitFor(() => expect(failures).toHaveBeenCalledOnce(), { timeout: 2000 });
       expect(String(failures.mock.calls[0]?.[0].error)).toContain("NOPERM");
+      const untracked = { type: "SojournWarning", code: "SOJOURN_UNTRACKED_SESSIONS" };
+      expect(warn).toHaveBeenCalledWith(expect.stringContaining("+client|tracking"), untracked);
       await server.command("FLUSHALL");
-      expect(told).not.toHaveBeenCalled();
+      await vi.waitFor(() => expect(told.mock.calls).toEqual([["gone"]]), { timeout: 2000 });
+      expect(failures).toHaveBeenCalledOnce();
     });
   });
 

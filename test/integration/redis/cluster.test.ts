@@ -12,7 +12,7 @@ import { CACHE_INCR as INCR } from "../../../src/stores/redis/scripts/scripts.ts
 import type { SessionStore } from "../../../src/stores/session-store.ts";
 import type { UserIndex } from "../../../src/stores/user-index.ts";
 import { describeSessionStore } from "../../../src/testing/index.ts";
-import { EACH_LIBRARY, ioredisClusterForTest } from "../../support/ioredis-clients.ts";
+import { EACH_LIBRARY, ioredisClusterForTest, LIBRARIES } from "../../support/ioredis-clients.ts";
 import { RedisCluster } from "../../support/redis-cluster.ts";
 import {
   connectionForTest,
@@ -217,11 +217,25 @@ describeWithRedis("on a cluster", () => {
         for (const key of keys) expect(await connection.run(INCR, [key], ["1"], within())).toBe("2");
         const found = await collect(connection.scanKeys(`ioredis${projects}-*`, 1000, later));
         expect(found.toSorted()).toEqual(keys.toSorted());
-        await connection.pingMasters(within());
+        await connection.pingAll(within());
         await registry.close();
         expect(await client.get(keys[0] ?? "")).toBe("2");
       },
     );
+
+    test("of ioredis reports changes on every master, over two connections to each", async () => {
+      const client = ioredisClusterForTest(LIBRARIES["ioredis 5"], cluster.nodes);
+      const connection = connectionForTest({ client, connectTimeout: "20s" });
+      const told: string[] = [];
+      const onLinkEnd = (): void => void told.push("end");
+      const reads = connection.tracking({ onChange: (key = "all") => void told.push(key), onLinkEnd });
+      const keys = keysOnEach(cluster, "tracked");
+      await sendToEach(reads, keys);
+      told.length = 0;
+      for (const key of keys) await connection.command(["SET", key, "x"], within(), key);
+      await reads.pingAll(within());
+      expect(told.toSorted()).toEqual(keys.toSorted());
+    });
 
     test("that was never connected is refused at once, one that is connecting is waited for", async () => {
       const client = createCluster({ rootNodes: cluster.urls.map((url) => ({ url })), defaults: quietly });

@@ -3,6 +3,7 @@ import { afterAll, beforeAll } from "vitest";
 import { systemClock } from "../../../src/core/clock.ts";
 import { RedisRegistry } from "../../../src/redis/registry.ts";
 import { redisCacheStore } from "../../../src/stores/redis/index.ts";
+import { tieredCacheStore } from "../../../src/stores/tiered/index.ts";
 import { describeCacheStore } from "../../../src/testing/index.ts";
 import {
   EACH_LIBRARY,
@@ -71,6 +72,15 @@ describeWithRedis("the Redis cache store on a client of the application", () => 
     describeCacheStore(concurrently, `redis, given client ${connection}, ${values}`, {
       open: () => ({ store: redisCacheStore({ connection })({ redis, clock: systemClock, values }) }),
       values,
+      // Over connections with the options of the client.
+      hasTracking: connection !== "cluster",
+    });
+  }
+  for (const connection of isSoak ? ["default", ...names] : names) {
+    describeCacheStore(concurrently, `tiered, given client ${connection}`, {
+      open: () => ({
+        store: tieredCacheStore({ remote: redisCacheStore({ connection }) })({ redis, clock: systemClock }),
+      }),
     });
   }
 });

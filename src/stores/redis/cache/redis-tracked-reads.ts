@@ -20,7 +20,7 @@ export class RedisTrackedReads implements TrackedReads {
   constructor(connection: RedisConnection, store: Pick<CacheStore, "getMany" | "ttlMany">) {
     this.#connection = connection;
     this.#store = store;
-    this.hasOneOrder = !connection.isCluster;
+    this.hasOneOrder = connection.hasOneOrder;
   }
 
   /**
@@ -42,7 +42,7 @@ export class RedisTrackedReads implements TrackedReads {
   async confirm(deadline: Deadline): Promise<void> {
     // A master that sentinels have replaced may keep its connections open.
     this.#connection.checkLink();
-    await this.#connection.pingMasters(deadline);
+    await this.#connection.pingAll(deadline);
   }
 
   close(): Promise<void> {
