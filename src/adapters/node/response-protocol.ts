@@ -6,7 +6,7 @@ export interface Connection {
   destroy(error?: Error): unknown;
 }
 
-/** What is beneath the hold of a response. */
+/** Methods and properties beneath the hold of a response. */
 export interface Beneath {
   /** Whether no wrapper is: `compression` goes on writing, which Node has to allow. */
   readonly isDirect: boolean;
