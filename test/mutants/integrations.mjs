@@ -87,9 +87,9 @@ export const integrationMutants = [
   },
   {
     name: "next-cache-serves-entries-of-forgotten-tags",
-    file: "src/integrations/next-cache/cache-next-handler.ts",
-    find: "known.get(tag) === undefined)) return undefined;",
-    replace: "false)) return undefined;",
+    file: "src/integrations/next-cache/tagged-entries.ts",
+    find: 'known.get(tag) === undefined)) return "expired";',
+    replace: 'false)) return "expired";',
     breaks: "An entry whose tag the store has forgotten is a miss.",
     tests: NEXT_TESTS,
   },
@@ -103,7 +103,7 @@ export const integrationMutants = [
   },
   {
     name: "next-cache-drops-failed-invalidations",
-    file: "src/integrations/next-cache/cache-next-handler.ts",
+    file: "src/integrations/next-cache/invalidations.ts",
     find: "this.#owed.add(invalidation);",
     replace: "",
     breaks: "A failed invalidation happens before the next entry is read.",
