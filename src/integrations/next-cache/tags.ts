@@ -57,7 +57,14 @@ export class Tags {
   }
 
   /** Invalidates tags, for all processes. */
-  async invalidate({ tags, durations, at }: Invalidation): Promise<void> {
+  async invalidate(invalidation: Invalidation): Promise<void> {
+    await this.#invalidateOnce(invalidation);
+    // Between a number and the tags that get it, a request may know the number and still use an entry
+    // of before as a part of its own. The second number is higher than any that such a request knows.
+    await this.#invalidateOnce(invalidation);
+  }
+
+  async #invalidateOnce({ tags, durations, at }: Invalidation): Promise<void> {
     const deadline = this.#entries.newDeadline();
     const keys = tags.map((tag) => this.keyOf(tag));
     const [number, found] = await Promise.all([
