@@ -55,11 +55,11 @@ export class CacheNextHandler implements NextCacheHandler {
   ) {
     const { now = () => performance.timeOrigin + performance.now(), pause } = times;
     const onError = (error: unknown): void => this.#report(error);
-    const tags = new Tags(entries, options.prefix, options.maxAge);
+    const tags = Tags.of(entries, options.prefix, options.maxAge);
     this.#entries = entries;
     this.#options = options;
     this.#tags = tags;
-    this.#tagged = new TaggedEntries({ entries, tags, log: this.#log, isRecord, now });
+    this.#tagged = new TaggedEntries({ entries, tags, log: this.#log, isRecord, now, pause });
     this.#invalidations = new Invalidations(tags);
     this.#storePause = new StorePause(entries.clock, options.onError);
     this.#leases = new Leases({ entries, maxWait: options.maxWait, onError, pause });

@@ -41,12 +41,19 @@ export class IncrementalEntries {
 
   constructor(entries: LeasedEntries, options: ResolvedNextIncrementalOptions, times: IncrementalTimes = {}) {
     const { now = () => performance.timeOrigin + performance.now(), pause } = times;
-    const tags = new Tags(entries, options.prefix, options.maxAge);
+    const tags = Tags.of(entries, options.prefix, options.maxAge);
     this.now = now;
     this.#entries = entries;
     this.#options = options;
     this.#tags = tags;
-    this.#tagged = new TaggedEntries({ entries, tags, log: this.#log, isRecord: isIncrementalRecord, now });
+    this.#tagged = new TaggedEntries({
+      entries,
+      tags,
+      log: this.#log,
+      isRecord: isIncrementalRecord,
+      now,
+      pause,
+    });
     this.#invalidations = new Invalidations(tags);
     this.#storePause = new StorePause(entries.clock, options.onError);
     const onError = (error: unknown): void => this.#storePause.report(error);

@@ -9,8 +9,6 @@ import {
   seePage,
   writeContext,
 } from "../../../test/support/next-incremental.ts";
-import { entryOf, textOf } from "../../../test/support/next-cache.ts";
-import { nextCacheHandler } from "./index.ts";
 
 const fetchContext = (tags: string[], softTags: string[] = []) =>
   ({ kind: "FETCH", tags, softTags }) as const;
@@ -194,46 +192,4 @@ describe("the result of a fetch", () => {
       expect(asked?.lastModified).not.toBe(-1);
     },
   );
-});
-
-test("functions with use cache and pages see an invalidation at once", async () => {
-  const replicas = openIncrementalReplicas();
-  const functions = nextCacheHandler(replicas.harness.cache);
-  await functions.get("key", []);
-  const entry = entryOf("old", performance.timeOrigin + performance.now(), { tags: ["a"] });
-  await functions.set("key", Promise.resolve(entry));
-  await render(replicas, replicas.one, pageOf("old", ["a"]));
-  expect(await textOf(await functions.get("key", []))).toBe("old");
-  await functions.updateTags(["a"]);
-  expect(await seePage(replicas, replicas.other())).toBeUndefined();
-  await render(replicas, replicas.one, pageOf("old", ["a"]));
-  await replicas.one().revalidateTag(["a"]);
-  expect(await functions.get("key", [])).toBeUndefined();
-});
-
-test("a page of an old part, made between the number of an invalidation and its tags, is not used", async () => {
-  const state = { isWatched: false, steps: [] as string[] };
-  const replicas: IncrementalReplicas = openIncrementalReplicas(
-    {},
-    {
-      override: (store) => ({
-        compareAndSet: async (...given) => {
-          if (state.isWatched) {
-            state.isWatched = false;
-            const request = replicas.one();
-            await request.get("/page", PAGE);
-            const part = await request.get("hash", fetchContext(["a"]));
-            state.steps.push(part === null ? "a new part" : "an old part");
-            await request.set("/page", pageOf("of an old part", ["a"]), writeContext());
-          }
-          return store.compareAndSet(...given);
-        },
-      }),
-    },
-  );
-  await fetchIn(replicas, ["a"]);
-  state.isWatched = true;
-  await replicas.one().revalidateTag(["a"]);
-  expect(state.steps).toEqual(["an old part"]);
-  expect(await seePage(replicas, replicas.other())).toBeUndefined();
 });

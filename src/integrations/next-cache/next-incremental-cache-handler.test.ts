@@ -110,7 +110,7 @@ describe("an entry", () => {
     }
     const keys = (await harness.cache.keys("next:incremental:*")).toSorted();
     const times = await Promise.all(keys.map((key) => harness.cache.pttl(key)));
-    expect(times.toSorted()).toEqual([3_600_000, 86_400_000, 86_400_000]);
+    expect(times.toSorted((a, b) => Number(a) - Number(b))).toEqual([3_600_000, 86_400_000, 86_400_000]);
   });
 
   test("that may not be used again is not stored", async () => {

@@ -1,15 +1,23 @@
 import { LRUCache } from "lru-cache";
 
-import type { EpochMilliseconds } from "../../core/clock.ts";
+import type { EpochMilliseconds, Milliseconds } from "../../core/clock.ts";
 import type { Deadline } from "../../core/deadlines.ts";
+import { pause as pauseByTimer } from "../../core/timers.ts";
 import { type Found, MISSING } from "../../cache/entry/entry-reader.ts";
 import type { LeasedEntries } from "../../cache/leased-entries.ts";
 import type { InvalidationLog } from "./invalidation-log.ts";
-import { type TagState, type Verdict, verdictOf } from "./tag-states.ts";
+import type { Pause } from "./leases.ts";
+import { numberOf, type TagState, type Verdict, verdictOf } from "./tag-states.ts";
 import { type Tags, toCount, toState } from "./tags.ts";
 
 /** Maximum number of entries whose tags are remembered, so that one command reads all of a hit. */
 const MAX_KNOWN = 1000;
+
+/** Wait for an invalidation that has reached the tags and does not count yet. */
+const PAUSE: Milliseconds = 5;
+
+/** Maximum number of such waits. After them, the process of the invalidation is taken for dead. */
+const MAX_PAUSES = 10;
 
 /** An entry as the cache keeps it. */
 export interface TaggedRecord {
@@ -35,6 +43,8 @@ export interface TaggedEntriesContext<Stored extends TaggedRecord> {
   readonly isRecord: (value: unknown) => value is Stored;
   /** Clock of the log. */
   readonly now: () => EpochMilliseconds;
+  /** @defaultValue a timer */
+  readonly pause?: Pause | undefined;
 }
 
 /** Reads entries with the states of their tags. */
@@ -53,6 +63,20 @@ export class TaggedEntries<Stored extends TaggedRecord> {
    * @param softTags Tags that count for the entry in this read.
    */
   async read(key: string, softTags: readonly string[]): Promise<TaggedRead<Stored>> {
+    const { pause = pauseByTimer, entries, tags } = this.#context;
+    for (let pauses = 0; ; pauses++) {
+      const { number, ...read } = await this.#readOnce(key, softTags);
+      // What is made with a lower number would have to be made again.
+      if (number <= read.count || (read.hit !== undefined && !read.hit.isStale)) return read;
+      if (pauses < MAX_PAUSES) await pause(PAUSE);
+      else return { ...read, count: await tags.count(entries.newDeadline()) };
+    }
+  }
+
+  async #readOnce(
+    key: string,
+    softTags: readonly string[],
+  ): Promise<TaggedRead<Stored> & { readonly number: number }> {
     const { entries, isRecord } = this.#context;
     const deadline = entries.newDeadline();
     const tags = [...new Set([...softTags, ...(this.#known.get(key) ?? [])])];
@@ -61,15 +85,13 @@ export class TaggedEntries<Stored extends TaggedRecord> {
       deadline,
     );
     const count = await this.#note(toCount(counted), deadline);
-    if (found.status !== "entry" || !isRecord(found.value)) return { found, count, hit: undefined };
-    const record = found.value;
     const known = new Map(tags.map((tag, index) => [tag, toState(states[index])]));
+    const number = highestOf(known);
+    if (found.status !== "entry" || !isRecord(found.value)) return { found, count, number, hit: undefined };
+    const record = found.value;
     const verdict = await this.#validate(key, record, softTags, known, deadline);
-    return {
-      found,
-      count,
-      hit: verdict === "expired" ? undefined : { record, isStale: verdict === "stale" },
-    };
+    const hit = verdict === "expired" ? undefined : { record, isStale: verdict === "stale" };
+    return { found, count, number: highestOf(known), hit };
   }
 
   /** Reads the number of invalidations so far, for entries that are made from now on. */
@@ -107,4 +129,9 @@ export class TaggedEntries<Stored extends TaggedRecord> {
   #keysOf(tags: readonly string[]): string[] {
     return tags.map((tag) => this.#context.tags.keyOf(tag));
   }
+}
+
+/** Returns the highest number of invalidations of tags. */
+function highestOf(states: ReadonlyMap<string, TagState | undefined>): number {
+  return Math.max(0, ...[...states.values()].map((state) => (state === undefined ? 0 : numberOf(state))));
 }
