@@ -66,7 +66,7 @@ export class TaggedEntries<Stored extends TaggedRecord> {
     const { pause = pauseByTimer, entries, tags } = this.#context;
     for (let pauses = 0; ; pauses++) {
       const { number, ...read } = await this.#readOnce(key, softTags);
-      // What is made with a lower number would have to be made again.
+      // An entry with a lower number would have to be made again.
       if (number <= read.count || (read.hit !== undefined && !read.hit.isStale)) return read;
       if (pauses < MAX_PAUSES) await pause(PAUSE);
       else return { ...read, count: await tags.count(entries.newDeadline()) };
