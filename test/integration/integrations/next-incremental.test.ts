@@ -28,7 +28,7 @@ describeWithRedis("the incremental cache of Next on Redis", () => {
       expect(await request.get("/page", PAGE)).toBeNull();
       await request.set("/page", pageOf(`round ${round}`, ["a"]), writeContext());
       expect(await new Other({}).get("/page", PAGE)).toMatchObject({
-        value: pageOf(`round ${round}`, ["a"]),
+        value: { html: `round ${round}`, rscData: pageOf(`round ${round}`).rscData },
       });
       await new Other({}).revalidateTag(round % 2 === 0 ? "a" : ["_N_T_/page"]);
     }
@@ -42,9 +42,8 @@ describeWithRedis("the incremental cache of Next on Redis", () => {
       const request = index === 0 ? new One({}) : new Other({});
       const entry = await request.get("/page", PAGE);
       if (entry !== null) return entry.value;
-      const page = pageOf(`rendering ${rendered++}`);
-      await request.set("/page", page, writeContext());
-      return page;
+      await request.set("/page", pageOf(`rendering ${++rendered}`), writeContext());
+      return (await request.get("/page", PAGE))?.value;
     };
     // In one process, Next joins the requests of a page.
     const pages = await Promise.all([read(0), read(1)]);
