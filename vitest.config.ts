@@ -13,7 +13,10 @@ const PROMISES_OF_ENGINES = ["test/integration/sessions/{promises,durability}.te
 const ENGINES = ["test/integration/{stores,sessions}/**/*.test.ts"];
 
 /** Files whose applications take a minute or more to install and build. */
-const SOAK_ALONE = ["test/examples/next/cached-replicas.test.ts", "test/package/nitro.test.ts"];
+const SOAK_ALONE = [
+  "test/examples/next/{cached-replicas,shared-pages}.test.ts",
+  "test/package/nitro.test.ts",
+];
 
 interface Manifest {
   name: string;

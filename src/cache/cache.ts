@@ -49,6 +49,7 @@ import type { Timeout } from "./options/timeouts.ts";
  */
 export class Cache {
   readonly #core: CacheCore;
+  #leasedEntries: LeasedEntries | undefined;
   readonly #reads: Reads;
   readonly #writes: Writes;
   readonly #readThrough: ReadThrough;
@@ -97,7 +98,8 @@ export class Cache {
 
   /** @internal For integrations whose entries one caller at a time makes. */
   get leasedEntries(): LeasedEntries {
-    return new LeasedEntries(this.#core);
+    this.#leasedEntries ??= new LeasedEntries(this.#core);
+    return this.#leasedEntries;
   }
 
   /** @internal */

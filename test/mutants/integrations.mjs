@@ -11,6 +11,12 @@ const NEXT_TESTS = [
   "src/integrations/next-cache/next-cache-handler.test.ts",
 ];
 
+const NEXT_PAGE_TESTS = [
+  "src/integrations/next-cache/invalidations.test.ts",
+  "src/integrations/next-cache/incremental-tags.test.ts",
+  "src/integrations/next-cache/next-incremental-cache-handler.test.ts",
+];
+
 /** @type {readonly import("./mutant.mjs").Mutant[]} */
 export const integrationMutants = [
   {
@@ -87,9 +93,9 @@ export const integrationMutants = [
   },
   {
     name: "next-cache-serves-entries-of-forgotten-tags",
-    file: "src/integrations/next-cache/cache-next-handler.ts",
-    find: "known.get(tag) === undefined)) return undefined;",
-    replace: "false)) return undefined;",
+    file: "src/integrations/next-cache/tagged-entries.ts",
+    find: 'known.get(tag) === undefined)) return "expired";',
+    replace: 'false)) return "expired";',
     breaks: "An entry whose tag the store has forgotten is a miss.",
     tests: NEXT_TESTS,
   },
@@ -103,7 +109,7 @@ export const integrationMutants = [
   },
   {
     name: "next-cache-drops-failed-invalidations",
-    file: "src/integrations/next-cache/cache-next-handler.ts",
+    file: "src/integrations/next-cache/invalidations.ts",
     find: "this.#owed.add(invalidation);",
     replace: "",
     breaks: "A failed invalidation happens before the next entry is read.",
@@ -124,5 +130,45 @@ export const integrationMutants = [
     replace: ") return",
     breaks: "Nobody waits for an entry whose calls end without one.",
     tests: NEXT_TESTS,
+  },
+  {
+    name: "next-cache-counts-an-invalidation-before-its-tags",
+    file: "src/integrations/next-cache/tags.ts",
+    find: "    if (number === next) return;",
+    replace: "    if (number !== 0) return;",
+    breaks: "A page of an old part, made while others count, is not used.",
+    tests: NEXT_PAGE_TESTS,
+  },
+  {
+    name: "next-cache-shares-pages-of-builds",
+    file: "src/integrations/next-cache/incremental-cache-handler.ts",
+    find: "this.#entries.keyOf(space, build, cacheKey)",
+    replace: "this.#entries.keyOf(space, cacheKey)",
+    breaks: "A build has pages of its own.",
+    tests: NEXT_PAGE_TESTS,
+  },
+  {
+    name: "next-cache-takes-retained-pages-for-new",
+    file: "src/integrations/next-cache/incremental-cache-handler.ts",
+    find: "const isRetained = data !== null && data === noted?.value;",
+    replace: "const isRetained = false;",
+    breaks: "A page that cannot be rendered again expires with the invalidation.",
+    tests: NEXT_PAGE_TESTS,
+  },
+  {
+    name: "next-cache-counts-the-last-read-of-a-page",
+    file: "src/integrations/next-cache/incremental-cache-handler.ts",
+    find: "this.#noted.set(key, { ...noted, count });",
+    replace: "this.#noted.set(key, noted);",
+    breaks: "A page counts as rendered after the first read of its request.",
+    tests: NEXT_PAGE_TESTS,
+  },
+  {
+    name: "next-cache-tells-no-stale-page",
+    file: "src/integrations/next-cache/incremental-record.ts",
+    find: "lastModified: Math.min(lastModified, now - age),",
+    replace: "lastModified,",
+    breaks: "A page whose tag is stale is made again.",
+    tests: NEXT_PAGE_TESTS,
   },
 ];

@@ -3,6 +3,8 @@ import type { ManualClock } from "../../src/testing/manual-clock.ts";
 import { CacheNextHandler } from "../../src/integrations/next-cache/cache-next-handler.ts";
 import { type NextCacheHandlerOptions, resolveOptions } from "../../src/integrations/next-cache/options.ts";
 import type { NextCacheEntry } from "../../src/integrations/next-cache/index.ts";
+import { StoreConnectionError } from "../../src/core/errors.ts";
+import type { CacheStore } from "../../src/stores/cache-store.ts";
 import { type CacheHarness, openCache } from "./cache-harness.ts";
 
 /** Two processes of one Next application, on a store in memory and a clock that the test moves. */
@@ -77,4 +79,33 @@ export function streamOf(chunks: readonly Uint8Array[]): ReadableStream<Uint8Arr
 /** Reads the text of an entry; `undefined` for a miss. */
 export async function textOf(entry: NextCacheEntry | undefined): Promise<string | undefined> {
   return entry && new Response(entry.value).text();
+}
+
+/** Commands of the cache handlers of Next. */
+const COMMANDS = [
+  "getMany",
+  "ensureMany",
+  "lease",
+  "fill",
+  "release",
+  "set",
+  "incr",
+  "compareAndSet",
+] as const;
+
+/** Makes a store fail while the test says so. */
+export function failingWhile(state: { readonly isDown: boolean }) {
+  const fail = async (): Promise<never> => {
+    throw new StoreConnectionError("The store is away.", { outcome: "not-sent" });
+  };
+  return {
+    override: (store: CacheStore): Partial<CacheStore> =>
+      Object.fromEntries(
+        COMMANDS.map((name) => [
+          name,
+          (...given: never[]) =>
+            state.isDown ? fail() : (store[name] as (...each: never[]) => unknown)(...given),
+        ]),
+      ),
+  };
 }

@@ -1,18 +1,17 @@
-import { LRUCache } from "lru-cache";
-
-import type { EpochMilliseconds, Milliseconds } from "../../core/clock.ts";
-import type { Deadline } from "../../core/deadlines.ts";
-import { CacheUsageError, isStoreError } from "../../core/errors.ts";
+import type { EpochMilliseconds } from "../../core/clock.ts";
+import { CacheUsageError } from "../../core/errors.ts";
 import { startTimer, type Timer } from "../../core/timers.ts";
-import { type Found, MISSING } from "../../cache/entry/entry-reader.ts";
 import type { LeasedEntries } from "../../cache/leased-entries.ts";
 import { type EntryRecord, isRecord, remainingOf, toEntry, toRecord } from "./entry-record.ts";
 import { InvalidationLog } from "./invalidation-log.ts";
+import { Invalidations } from "./invalidations.ts";
 import { type HeldLease, Leases, type Pause } from "./leases.ts";
 import type { ResolvedNextCacheHandlerOptions } from "./options.ts";
 import { readStream } from "./read-stream.ts";
-import { type TagState, verdictOf } from "./tag-states.ts";
-import { digest, type Invalidation, Tags, toCount, toState } from "./tags.ts";
+import { StorePause } from "./store-pause.ts";
+import { verdictOf } from "./tag-states.ts";
+import { TaggedEntries } from "./tagged-entries.ts";
+import { digest, Tags } from "./tags.ts";
 import type { NextCacheEntry, NextCacheHandler, NextTagDurations } from "./types.ts";
 
 /** Clocks and waits that tests replace. */
@@ -23,28 +22,12 @@ export interface NextHandlerTimes {
   readonly pause?: Pause;
 }
 
-/** Maximum number of entries whose tags are remembered, so that one command reads all of a hit. */
-const MAX_KNOWN = 1000;
-
-/** Time for which a failed store is left alone: each part of a page would wait for it. */
-const STORE_PAUSE: Milliseconds = 1000;
-
 /** A complete entry. */
 interface Made {
   readonly entry: NextCacheEntry;
   readonly bytes: Uint8Array;
   /** Number of invalidations before the call that has made it. */
   readonly seen: number;
-}
-
-/** Maximum number of failed invalidations that are tried again. */
-const MAX_OWED = 1000;
-
-/** Result of a read. */
-interface Read {
-  readonly found: Found;
-  /** `undefined` on a miss. */
-  readonly entry: NextCacheEntry | undefined;
 }
 
 /**
@@ -55,16 +38,14 @@ export class CacheNextHandler implements NextCacheHandler {
   readonly #entries: LeasedEntries;
   readonly #options: ResolvedNextCacheHandlerOptions;
   readonly #tags: Tags;
+  readonly #tagged: TaggedEntries<EntryRecord>;
+  readonly #invalidations: Invalidations;
   readonly #leases: Leases;
+  readonly #storePause: StorePause;
   readonly #log = new InvalidationLog();
-  /** Tags of entries that this process has read, by their keys. */
-  readonly #known = new LRUCache<string, readonly string[]>({ max: MAX_KNOWN });
   /** Running calls of {@link set}, by the keys of their entries. */
   readonly #pending = new Map<string, Promise<void>>();
   readonly #now: () => EpochMilliseconds;
-  /** Invalidations that have failed. */
-  readonly #owed = new Set<Invalidation>();
-  #awayUntil: Milliseconds = 0;
 
   /** @internal Use `nextCacheHandler`. */
   constructor(
@@ -74,9 +55,13 @@ export class CacheNextHandler implements NextCacheHandler {
   ) {
     const { now = () => performance.timeOrigin + performance.now(), pause } = times;
     const onError = (error: unknown): void => this.#report(error);
+    const tags = Tags.of(entries, options.prefix, options.maxAge);
     this.#entries = entries;
     this.#options = options;
-    this.#tags = new Tags(entries, options.prefix, options.maxAge);
+    this.#tags = tags;
+    this.#tagged = new TaggedEntries({ entries, tags, log: this.#log, isRecord, now, pause });
+    this.#invalidations = new Invalidations(tags);
+    this.#storePause = new StorePause(entries.clock, options.onError);
     this.#leases = new Leases({ entries, maxWait: options.maxWait, onError, pause });
     this.#now = now;
   }
@@ -111,10 +96,10 @@ export class CacheNextHandler implements NextCacheHandler {
 
   /** Catches up with what a failure of the store has left. Tags are read with each entry. */
   async refreshTags(): Promise<void> {
-    if (this.#isAway || (!this.#log.isEmpty && this.#owed.size === 0)) return;
+    if (this.#isAway || (!this.#log.isEmpty && !this.#invalidations.areOwed)) return;
     try {
-      await this.#invalidateOwed();
-      await this.#observe(this.#entries.newDeadline());
+      await this.#invalidations.invalidateOwed();
+      await this.#tagged.observe(this.#entries.newDeadline());
     } catch (error) {
       this.#report(error);
     }
@@ -132,78 +117,31 @@ export class CacheNextHandler implements NextCacheHandler {
    * @throws {StoreConnectionError} When the store could not be reached.
    */
   async updateTags(tags: readonly string[], durations?: NextTagDurations): Promise<void> {
-    const invalidation = { tags: [...new Set(tags)], durations, at: this.#entries.clock.now() };
     try {
-      await this.#tags.invalidate(invalidation);
+      await this.#invalidations.invalidate({
+        tags: [...new Set(tags)],
+        durations,
+        at: this.#entries.clock.now(),
+      });
     } catch (error) {
-      // Next does not tell a route handler of it.
-      this.#owe(invalidation);
       this.#report(error);
       throw error;
     }
   }
 
-  #owe(invalidation: Invalidation): void {
-    this.#owed.add(invalidation);
-    const [oldest] = this.#owed;
-    if (oldest !== undefined && this.#owed.size > MAX_OWED) this.#owed.delete(oldest);
-  }
-
-  async #invalidateOwed(): Promise<void> {
-    for (const invalidation of this.#owed) {
-      await this.#tags.invalidate(invalidation);
-      this.#owed.delete(invalidation);
-    }
-  }
-
   async #getOrMake(key: string, softTags: readonly string[]): Promise<NextCacheEntry | undefined> {
-    await this.#invalidateOwed();
+    await this.#invalidations.invalidateOwed();
     const end = this.#entries.clock.monotonic() + this.#options.maxWait;
     do {
-      const { found, entry } = await this.#read(key, softTags);
-      if (entry !== undefined) return entry;
+      const { found, hit } = await this.#tagged.read(key, softTags);
+      if (hit !== undefined && this.#isUsable(hit.record)) return toEntry(hit.record, hit.isStale);
       if ((await this.#leases.takeOrWait(key, found, end)) === "make") return undefined;
     } while (this.#entries.clock.monotonic() <= end);
     return undefined;
   }
 
-  /** Reads an entry, the states of its tags and those of the route: one command, if its tags are known. */
-  async #read(key: string, softTags: readonly string[]): Promise<Read> {
-    const deadline = this.#entries.newDeadline();
-    const tags = [...new Set([...softTags, ...(this.#known.get(key) ?? [])])];
-    const tagKeys = tags.map((tag) => this.#tags.keyOf(tag));
-    const [found = MISSING, count, ...states] = await this.#entries.readMany(
-      [key, this.#tags.countKey, ...tagKeys],
-      deadline,
-    );
-    await this.#note(toCount(count), deadline);
-    if (found.status !== "entry" || !isRecord(found.value)) return { found, entry: undefined };
-    const known = new Map(tags.map((tag, index) => [tag, toState(states[index])]));
-    const entry = await this.#validate(key, found.value, softTags, known, deadline);
-    return { found, entry };
-  }
-
-  async #validate(
-    key: string,
-    record: EntryRecord,
-    softTags: readonly string[],
-    known: Map<string, TagState | undefined>,
-    deadline: Deadline,
-  ): Promise<NextCacheEntry | undefined> {
-    const unknown = record.tags.filter((tag) => !known.has(tag));
-    this.#known.set(key, record.tags);
-    const read = await this.#entries.readMany(
-      unknown.map((tag) => this.#tags.keyOf(tag)),
-      deadline,
-    );
-    unknown.forEach((tag, index) => known.set(tag, toState(read[index])));
-    // The store has forgotten the tag, and with it perhaps an invalidation.
-    if (record.tags.some((tag) => known.get(tag) === undefined)) return undefined;
-    const now = this.#entries.clock.now();
-    if ((remainingOf(record, now) ?? 1) <= 0) return undefined;
-    const states = [...record.tags, ...softTags].flatMap((tag) => known.get(tag) ?? []);
-    const verdict = verdictOf(states, record.seen, now);
-    return verdict === "expired" ? undefined : toEntry(record, verdict === "stale");
+  #isUsable(record: EntryRecord): boolean {
+    return (remainingOf(record, this.#entries.clock.now()) ?? 1) > 0;
   }
 
   async #store(key: string, pendingEntry: Promise<NextCacheEntry>): Promise<void> {
@@ -274,22 +212,12 @@ export class CacheNextHandler implements NextCacheHandler {
     timer?.stop();
   }
 
-  async #note(count: number | undefined, deadline: Deadline): Promise<void> {
-    if (count === undefined) await this.#observe(deadline);
-    else this.#log.note(count, this.#now());
-  }
-
-  async #observe(deadline: Deadline): Promise<void> {
-    this.#log.note(await this.#tags.readCount(deadline), this.#now());
-  }
-
   get #isAway(): boolean {
-    return this.#entries.clock.monotonic() < this.#awayUntil;
+    return this.#storePause.isAway;
   }
 
   #report(error: unknown): void {
-    if (isStoreError(error)) this.#awayUntil = this.#entries.clock.monotonic() + STORE_PAUSE;
-    this.#options.onError(error);
+    this.#storePause.report(error);
   }
 
   #keyOf(cacheKey: string): string {

@@ -1,10 +1,9 @@
-import { isUtf8 } from "node:buffer";
-
 import type { EpochMilliseconds, Milliseconds } from "../../core/clock.ts";
+import { type Part, toPart } from "./parts.ts";
 import type { NextCacheEntry } from "./types.ts";
 
 /** An entry as the cache keeps it. Times in seconds; `null` is no end. */
-export interface EntryRecord {
+export interface EntryRecord extends Part {
   readonly tags: readonly string[];
   readonly stale: number | null;
   readonly timestamp: EpochMilliseconds;
@@ -12,15 +11,11 @@ export interface EntryRecord {
   readonly revalidate: number | null;
   /** Number of the last invalidation that this process knew of before the function was called. */
   readonly seen: number;
-  readonly text?: string;
-  /** Bytes that are no text. */
-  readonly base64?: string;
 }
 
 /** Returns the record of an entry. */
 export function toRecord(entry: NextCacheEntry, bytes: Uint8Array, seen: number): EntryRecord {
   const { tags, stale, timestamp, expire, revalidate } = entry;
-  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   return {
     tags: [...new Set(tags)],
     stale: toStored(stale),
@@ -28,8 +23,7 @@ export function toRecord(entry: NextCacheEntry, bytes: Uint8Array, seen: number)
     expire: toStored(expire),
     revalidate: toStored(revalidate),
     seen,
-    // Next writes text nearly always, which base64 would make a third longer.
-    ...(isUtf8(buffer) ? { text: buffer.toString() } : { base64: buffer.toString("base64") }),
+    ...toPart(bytes),
   };
 }
 

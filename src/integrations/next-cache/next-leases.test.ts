@@ -1,6 +1,12 @@
 import { describe, expect, test } from "vitest";
 
-import { entryOf, openReplicas, type Replicas, textOf } from "../../../test/support/next-cache.ts";
+import {
+  entryOf,
+  failingWhile,
+  openReplicas,
+  type Replicas,
+  textOf,
+} from "../../../test/support/next-cache.ts";
 import { StoreConnectionError } from "../../core/errors.ts";
 
 /** Makes the entry of an earlier get. */
@@ -93,32 +99,7 @@ test("nobody waits for an entry whose calls end without one", async () => {
 describe("while the store fails", () => {
   function openFailing() {
     const state = { isDown: false };
-    const fail = async (): Promise<never> => {
-      throw new StoreConnectionError("The store is away.", { outcome: "not-sent" });
-    };
-    const names = [
-      "getMany",
-      "ensureMany",
-      "lease",
-      "fill",
-      "release",
-      "set",
-      "incr",
-      "compareAndSet",
-    ] as const;
-    const replicas = openReplicas(
-      {},
-      {
-        override: (store) =>
-          Object.fromEntries(
-            names.map((name) => [
-              name,
-              (...given: never[]) =>
-                state.isDown ? fail() : (store[name] as (...each: never[]) => unknown)(...given),
-            ]),
-          ),
-      },
-    );
+    const replicas = openReplicas({}, failingWhile(state));
     return Object.assign(replicas, { state });
   }
 

@@ -6,7 +6,12 @@ import { type PrefixOption, toPrefix } from "../prefix-option.ts";
 
 /** Options of {@link nextCacheHandler}. */
 export interface NextCacheHandlerOptions extends PrefixOption {
-  /** First part of the keys. @defaultValue `"next:"` */
+  /**
+   * First part of the keys. The handlers of one application have to have the same, so that an
+   * invalidation reaches functions, and the pages that are made of them, at once.
+   *
+   * @defaultValue `"next:"`
+   */
   readonly prefix?: string | undefined;
   /** Maximum size of an entry, in bytes. A larger one is not stored. @defaultValue 8 000 000 */
   readonly maxBytes?: number | undefined;
@@ -41,9 +46,35 @@ export interface ResolvedNextCacheHandlerOptions {
   readonly onError: (error: unknown) => void;
 }
 
+/** Options of {@link nextIncrementalCacheHandler}. */
+export interface NextIncrementalCacheHandlerOptions extends NextCacheHandlerOptions {
+  /**
+   * Name of the build, which is part of the keys of pages and route handlers. Processes share those
+   * of the same build.
+   *
+   * @defaultValue the file `BUILD_ID` of the build
+   */
+  readonly buildId?: string | undefined;
+}
+
+/** {@link NextIncrementalCacheHandlerOptions}, checked and complete. */
+export interface ResolvedNextIncrementalOptions extends ResolvedNextCacheHandlerOptions {
+  readonly buildId: string | undefined;
+}
+
+/** Names of the options of both handlers. */
+const SHARED = ["prefix", "maxBytes", "maxAge", "maxWait", "onError"] as const;
+
 const OPTIONS = knownOptions(
   "nextCacheHandler()",
-  ["prefix", "maxBytes", "maxAge", "maxWait", "onError"],
+  SHARED,
+  '{ prefix: "next:", maxWait: "5s" }',
+  CacheUsageError,
+);
+
+const INCREMENTAL_OPTIONS = knownOptions(
+  "nextIncrementalCacheHandler()",
+  [...SHARED, "buildId"],
   '{ prefix: "next:", maxWait: "5s" }',
   CacheUsageError,
 );
@@ -51,34 +82,53 @@ const OPTIONS = knownOptions(
 /** @throws {CacheUsageError} */
 export function resolveOptions(options: NextCacheHandlerOptions): ResolvedNextCacheHandlerOptions {
   checkOptions(options, OPTIONS);
-  const { prefix, maxBytes = 8_000_000, maxAge = "30d", maxWait = "5s", onError = warn } = options;
-  checkFunction(onError, '"onError" of nextCacheHandler()', CacheUsageError);
+  return resolveShared("nextCacheHandler", options, "next:");
+}
+
+/** @throws {CacheUsageError} */
+export function resolveIncrementalOptions(
+  options: NextIncrementalCacheHandlerOptions,
+): ResolvedNextIncrementalOptions {
+  checkOptions(options, INCREMENTAL_OPTIONS);
+  const call = "nextIncrementalCacheHandler";
+  const { buildId, ...shared } = options;
+  if (buildId !== undefined && (typeof buildId !== "string" || buildId === ""))
+    throw wrong(call, "buildId", 'a text such as "2026-11-28"', buildId);
+  return { ...resolveShared(call, shared, "next:"), buildId };
+}
+
+function resolveShared(
+  call: string,
+  options: NextCacheHandlerOptions,
+  byDefault: string,
+): ResolvedNextCacheHandlerOptions {
+  const { prefix, maxBytes = 8_000_000, maxAge = "30d", maxWait = "5s", onError = warningOf(call) } = options;
+  checkFunction(onError, `"onError" of ${call}()`, CacheUsageError);
   if (!Number.isSafeInteger(maxBytes) || maxBytes < 1)
-    throw wrong("maxBytes", "a number of bytes from 1", maxBytes);
+    throw wrong(call, "maxBytes", "a number of bytes from 1", maxBytes);
   return {
-    prefix: toPrefix("nextCacheHandler", { prefix }, "next:"),
+    prefix: toPrefix(call, { prefix }, byDefault),
     maxBytes,
-    maxAge: maxAge === null ? null : toSpan("maxAge", maxAge, 1),
-    maxWait: toSpan("maxWait", maxWait, 0),
+    maxAge: maxAge === null ? null : toSpan(call, "maxAge", maxAge, 1),
+    maxWait: toSpan(call, "maxWait", maxWait, 0),
     onError,
   };
 }
 
-function toSpan(name: string, given: Duration, least: Milliseconds): Milliseconds {
+function toSpan(call: string, name: string, given: Duration, least: Milliseconds): Milliseconds {
   const span = toMilliseconds(given);
   if (span !== undefined && span >= least) return span;
-  throw wrong(name, `${DURATION_EXPECTED}, at least ${least} ms`, given);
+  throw wrong(call, name, `${DURATION_EXPECTED}, at least ${least} ms`, given);
 }
 
-function wrong(name: string, expected: string, given: unknown): CacheUsageError {
-  return new CacheUsageError(
-    `"${name}" of nextCacheHandler() has to be ${expected}, got ${describeGiven(given)}.`,
-  );
+function wrong(call: string, name: string, expected: string, given: unknown): CacheUsageError {
+  return new CacheUsageError(`"${name}" of ${call}() has to be ${expected}, got ${describeGiven(given)}.`);
 }
 
-function warn(error: unknown): void {
-  process.emitWarning(
-    `The cache of Next could not be used; the option onError of nextCacheHandler() gets such errors. ${String(error)}`,
-    { type: "SojournWarning", code: "SOJOURN_NEXT_CACHE" },
-  );
+function warningOf(call: string): (error: unknown) => void {
+  return (error) =>
+    process.emitWarning(
+      `The cache of Next could not be used; the option onError of ${call}() gets such errors. ${String(error)}`,
+      { type: "SojournWarning", code: "SOJOURN_NEXT_CACHE" },
+    );
 }

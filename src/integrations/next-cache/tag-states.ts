@@ -20,6 +20,11 @@ export const VALID: TagState = { expired: 0 };
 /** Usability of an entry with a tag. */
 export type Verdict = "fresh" | "stale" | "expired";
 
+/** Returns the number of the last invalidation of a tag. */
+export function numberOf({ expired, stale = 0 }: TagState): number {
+  return Math.max(expired, stale);
+}
+
 /** Returns the usability of an entry that has seen so many invalidations. */
 export function verdictOf(states: Iterable<TagState>, seen: number, now: EpochMilliseconds): Verdict {
   let verdict: Verdict = "fresh";

@@ -22,6 +22,13 @@ export interface Invalidation {
   readonly at: EpochMilliseconds;
 }
 
+const sharedTags = new WeakMap<LeasedEntries, Map<string, Tags>>();
+
+/** An invalidation with its number. */
+interface Numbered extends Omit<Invalidation, "tags"> {
+  readonly number: number;
+}
+
 /** The tags of all entries: their states are entries of the cache. */
 export class Tags {
   /** Key of the number of invalidations so far. */
@@ -29,9 +36,24 @@ export class Tags {
   readonly #entries: LeasedEntries;
   readonly #prefix: string;
   readonly #ttl: Milliseconds | null;
+  /** Invalidations that begin after the running code, by their tags and durations. */
+  readonly #pending = new Map<string, Promise<void>>();
 
-  /** @param maxAge Maximum time for which an entry is kept. */
-  constructor(entries: LeasedEntries, prefix: string, maxAge: Milliseconds | null) {
+  /**
+   * Returns the tags of a cache: one object for all handlers with the same prefix.
+   *
+   * @param maxAge Maximum time for which an entry is kept.
+   */
+  static of(entries: LeasedEntries, prefix: string, maxAge: Milliseconds | null): Tags {
+    const ofCache = sharedTags.get(entries) ?? new Map<string, Tags>();
+    sharedTags.set(entries, ofCache);
+    const name = JSON.stringify([prefix, maxAge]);
+    const tags = ofCache.get(name) ?? new Tags(entries, prefix, maxAge);
+    ofCache.set(name, tags);
+    return tags;
+  }
+
+  private constructor(entries: LeasedEntries, prefix: string, maxAge: Milliseconds | null) {
     this.#entries = entries;
     this.#prefix = prefix;
     this.#ttl = maxAge === null ? null : maxAge + SLACK;
@@ -56,16 +78,55 @@ export class Tags {
     return (await this.#entries.ensureMany(values, deadline)).map((found) => toState(found) ?? VALID);
   }
 
-  /** Invalidates tags, for all processes. */
-  async invalidate({ tags, durations, at }: Invalidation): Promise<void> {
+  /**
+   * Invalidates tags, for all processes. Next tells each of its handlers of an invalidation at once,
+   * which is one here.
+   */
+  invalidate(invalidation: Invalidation): Promise<void> {
+    const { tags, durations } = invalidation;
+    const name = JSON.stringify([tags, durations ?? null]);
+    const pending = this.#pending.get(name) ?? this.#begin(name, invalidation);
+    this.#pending.set(name, pending);
+    return pending;
+  }
+
+  /** Counts an invalidation without tags. @returns The number of invalidations then. */
+  async count(deadline: Deadline): Promise<number> {
+    return this.#entries.count(this.countKey, this.#start, deadline);
+  }
+
+  async #begin(name: string, invalidation: Invalidation): Promise<void> {
+    await Promise.resolve();
+    this.#pending.delete(name);
+    await this.#invalidate(invalidation);
+  }
+
+  /**
+   * The tags get their number before it counts: otherwise a request that knows the number could still
+   * use an entry of before as a part of its own.
+   */
+  async #invalidate({ tags, durations, at }: Invalidation): Promise<void> {
     const deadline = this.#entries.newDeadline();
     const keys = tags.map((tag) => this.keyOf(tag));
-    const [number, found] = await Promise.all([
-      this.#entries.count(this.countKey, this.#start, deadline),
-      this.#entries.readMany(keys, deadline),
-    ]);
-    const change = (state: TagState): TagState => invalidated(state, number, durations, at);
-    await Promise.all(keys.map((key, index) => this.#change(key, found[index], change, deadline)));
+    const [counted, ...found] = await this.#entries.readMany([this.countKey, ...keys], deadline);
+    const next = 1 + (toCount(counted) ?? (await this.readCount(deadline)));
+    await this.#write(keys, found, { number: next, durations, at }, deadline);
+    const number = await this.count(deadline);
+    if (number === next) return;
+    // Others have counted meanwhile, so a request may know this number and not yet the tags.
+    const written = await this.#entries.readMany(keys, deadline);
+    await this.#write(keys, written, { number, durations, at }, deadline);
+  }
+
+  async #write(
+    keys: readonly string[],
+    found: readonly Found[],
+    change: Numbered,
+    deadline: Deadline,
+  ): Promise<void> {
+    const { number, durations, at } = change;
+    const apply = (state: TagState): TagState => invalidated(state, number, durations, at);
+    await Promise.all(keys.map((key, index) => this.#change(key, found[index], apply, deadline)));
   }
 
   async #change(

@@ -1,15 +1,11 @@
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
-import { type StartedExample, startProgram } from "../../../examples/shared/test/start-example.ts";
 import { buildNextApplication } from "../../../scripts/next-example.mjs";
 import { describeWithRedis, RedisServer } from "../../support/redis-server.ts";
-
-interface Replica extends StartedExample {
-  readonly text: (path: string, init?: RequestInit) => Promise<string>;
-}
+import { linesOf, outputOf, type Replica, startReplica } from "./replicas.ts";
 
 const MINUTE = 60_000;
 
@@ -33,18 +29,8 @@ describeWithRedis("two replicas of a Next application on Redis", () => {
     rmSync(folder, { recursive: true, force: true });
   });
 
-  async function start(env: Readonly<Record<string, string>> = {}): Promise<Replica> {
-    const args = ["node_modules/next/dist/bin/next", "start", "-p", "0"];
-    // From its folder, Next resolves the packages of the example above it.
-    args[0] = join(application, "../..", args[0] ?? "");
-    const started = await startProgram(args, {
-      cwd: application,
-      env: { NODE_ENV: "production", REDIS_URL: server.url, CALLS: calls, ERRORS: errors, ...env },
-    });
-    const text = async (path: string, init?: RequestInit): Promise<string> =>
-      (await fetch(started.url + path, init)).text();
-    return { ...started, text };
-  }
+  const start = (env: Readonly<Record<string, string>> = {}): Promise<Replica> =>
+    startReplica(application, { REDIS_URL: server.url, CALLS: calls, ERRORS: errors, ...env });
 
   function countOf(name: string): number {
     return linesOf(calls).filter((line) => line === name).length;
@@ -52,7 +38,6 @@ describeWithRedis("two replicas of a Next application on Redis", () => {
 
   const numberAt = async (replica: Replica, name: string): Promise<string> =>
     replica.text(`/numbers/${name}`);
-  const outputOf = (html: string): string => /<output>([^<]*)</.exec(html)?.[1] ?? "";
   const pageAt = async (replica: Replica, name: string): Promise<string> =>
     outputOf(await replica.text(`/pages/${name}`));
   const revalidate = (replica: Replica, name: string, query = ""): Promise<string> =>
@@ -114,15 +99,6 @@ describeWithRedis("two replicas of a Next application on Redis", () => {
     expect(await pageAt(one, "path")).toBe(await pageAt(other, "path"));
   });
 
-  test("a prerendered page is made again in the replica that revalidates it, as its page tells", async () => {
-    const prerenderedAt = (replica: Replica): Promise<string> => replica.text("/prerendered").then(outputOf);
-    const before = await prerenderedAt(one);
-    expect(await prerenderedAt(other)).toBe(before);
-    await revalidate(one, "prerendered");
-    await expect.poll(() => prerenderedAt(one), { timeout: 10_000 }).not.toBe(before);
-    expect(await prerenderedAt(other)).toBe(before);
-  });
-
   test("a replica that dies while it renders leaves it to the other", async () => {
     const third = await start({ RENDER_TIME: "60000" });
     const lost = numberAt(third, "left").catch(() => "lost");
@@ -163,11 +139,3 @@ describeWithRedis("two replicas of a Next application on Redis", () => {
     return (await numberAt(replica, name)) === (await numberAt(replica, name));
   }
 });
-
-function linesOf(file: string): string[] {
-  try {
-    return readFileSync(file, "utf8").trimEnd().split("\n");
-  } catch {
-    return [];
-  }
-}

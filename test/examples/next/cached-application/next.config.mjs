@@ -1,10 +1,11 @@
 import { fileURLToPath } from "node:url";
 
-const handler = fileURLToPath(new URL("cache-handler.mjs", import.meta.url));
+const pathOf = (file) => fileURLToPath(new URL(file, import.meta.url));
 
 export default {
   cacheComponents: true,
-  cacheHandlers: { default: handler, remote: handler },
+  cacheHandlers: { default: pathOf("cache-handler.mjs"), remote: pathOf("cache-handler.mjs") },
+  cacheHandler: pathOf("incremental-cache-handler.mjs"),
   // The packages of the repository are above this folder.
-  turbopack: { root: fileURLToPath(new URL("../../../..", import.meta.url)) },
+  turbopack: { root: pathOf("../../../..") },
 };
