@@ -282,4 +282,20 @@ export const adapterMutants = [
     breaks: "sessions.from(event) finds the session of a request within the process.",
     tests: ["test/integration/adapters/nitro.test.ts"],
   },
+  {
+    name: "nitro-tells-the-cause-of-an-error-alone",
+    file: "src/adapters/nitro/index.ts",
+    find: "throw isSojournError(error) ? toNitroError(error) : error;",
+    replace: "throw error;",
+    breaks: "An error of Sojourn goes to the error handler of Nitro as the cause.",
+    tests: ["test/integration/adapters/nitro.test.ts"],
+  },
+  {
+    name: "nitro-tells-the-cause-of-a-failed-save-alone",
+    file: "src/adapters/nitro/index.ts",
+    find: "throw toNitroError(error);",
+    replace: "throw error;",
+    breaks: "The error of a failed save goes to the error handler of Nitro as the cause.",
+    tests: ["test/integration/adapters/nitro.test.ts"],
+  },
 ];
