@@ -378,4 +378,13 @@ export const sessionMutants = [
     breaks: "A response that does not extend its session sends no cookie for an unchanged key.",
     tests: ["src/session/activity.test.ts"],
   },
+  {
+    name: "moves-hide-a-renewal-in-progress",
+    file: "src/session/stored/key-move.ts",
+    find: "successorsOf(this.#previous),",
+    replace: "[],",
+    breaks:
+      "A logout with the old key ends a session that was renewed while another new key could not be given.",
+    tests: ["src/session/stored/key-move.test.ts"],
+  },
 ];
