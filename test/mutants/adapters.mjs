@@ -77,7 +77,7 @@ export const adapterMutants = [
   {
     name: "koa-saves-in-the-hold-alone",
     file: "src/adapters/koa/index.ts",
-    find: "if (ctx.respond !== false) await save(ctx);",
+    find: "if (saving !== undefined) await saving.catch((error: unknown) => refuse(ctx, error));",
     replace: "",
     breaks: "A failed save is an error for the middleware before.",
     tests: ["test/integration/adapters/koa.test.ts"],
