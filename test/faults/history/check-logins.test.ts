@@ -160,3 +160,18 @@ test("a session may be gone for a login of its user, where as many were there as
     checkWith(2, [request("x", "login", 20, { key: undefined, user: "7", ending: "unknown" })]),
   ).toStrictEqual([]);
 });
+
+test("a login that joins one with its own key shows that session, whatever earlier answers got lost", () => {
+  const other = operation("d", "create", 1, { key: undefined, newKey: "X" });
+  const lost = operation("l", "login", 10, { key: "X", user: "7", ending: "unknown" });
+  const write = operation("w", "append", 20);
+  const begun = operation("n", "login", 30, { user: "7", newKey: "B", saw: BEGUN, end: 60 });
+  const saw = look({ user: "7", log: ["w"] });
+  const joined = operation("j", "login", 32, { user: "7", newKey: "C", saw, isJoined: true });
+  const logout = operation("q", "logout", 31, { end: 55 });
+  const all = [other, lost, write, begun, joined, logout];
+  const end = { A: undefined, B: BEGUN, C: undefined, X: look({ lineage: "d" }) };
+  expectNothing(check(all, end));
+  const wrong = { ...joined, saw: { ...saw, lineage: "d" } };
+  expectOnly(check([...all.filter((each) => each !== joined), wrong], end), "mixed", /shows the session d/);
+});

@@ -116,10 +116,11 @@ export class SessionModel {
 
   /**
    * The login that another one has joined, and whose own answer got lost: it has made the session, from a key
-   * that the other one need not have come with.
+   * that the other one need not have come with. None if it has joined one with its own key that was under way,
+   * which has given up that session and begun another one.
    */
   joinedBy(joining: Operation): Operation | undefined {
-    if (joining.isJoined !== true) return undefined;
+    if (joining.isJoined !== true || this.#hasRival(joining)) return undefined;
     const lost = [...this.operations.values()].filter(
       ({ kind, ending, user, visitor, start }) =>
         kind === "login" &&
@@ -129,6 +130,13 @@ export class SessionModel {
         start < joining.end,
     );
     return lost.toSorted((left, right) => left.start - right.start).at(-1);
+  }
+
+  #hasRival({ key, user, start, end }: Operation): boolean {
+    return this.on(key ?? "").some(
+      (by) =>
+        by.kind === "login" && by.user === user && by.isJoined !== true && by.start < end && by.end > start,
+    );
   }
 
   /** Writes to the session, also under the keys that it had before. */
