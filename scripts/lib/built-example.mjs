@@ -1,5 +1,5 @@
 // @ts-check
-// The examples that Vite builds, with packages of their own. Each is built once for each state of its sources.
+// The examples that a bundler builds, with packages of their own. Each is built once for each state of its sources.
 import { createHash } from "node:crypto";
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -10,7 +10,15 @@ import { installExample } from "./install.mjs";
 import { run } from "./processes.mjs";
 import { inProject, readJson } from "./project.mjs";
 
-const GENERATED = new Set(["node_modules", ".svelte-kit", ".react-router", "build", ".cache", "test"]);
+const GENERATED = new Set([
+  "node_modules",
+  ".svelte-kit",
+  ".react-router",
+  ".nitro",
+  "build",
+  ".cache",
+  "test",
+]);
 const MINUTE = 60_000;
 
 /** An example in `examples/`, and applications of tests that need its packages. */

@@ -77,7 +77,7 @@ export const adapterMutants = [
   {
     name: "koa-saves-in-the-hold-alone",
     file: "src/adapters/koa/index.ts",
-    find: "if (ctx.respond !== false) await save(ctx);",
+    find: "if (saving !== undefined) await saving.catch((error: unknown) => refuse(ctx, error));",
     replace: "",
     breaks: "A failed save is an error for the middleware before.",
     tests: ["test/integration/adapters/koa.test.ts"],
@@ -288,6 +288,22 @@ export const adapterMutants = [
     find: "letStandFor(event, req);",
     replace: "",
     breaks: "sessions.from(event) finds the session of a request within the process.",
+    tests: ["test/integration/adapters/nitro.test.ts"],
+  },
+  {
+    name: "nitro-tells-the-cause-of-an-error-alone",
+    file: "src/adapters/nitro/index.ts",
+    find: "throw isSojournError(error) ? toNitroError(error) : error;",
+    replace: "throw error;",
+    breaks: "An error of Sojourn goes to the error handler of Nitro as the cause.",
+    tests: ["test/integration/adapters/nitro.test.ts"],
+  },
+  {
+    name: "nitro-tells-the-cause-of-a-failed-save-alone",
+    file: "src/adapters/nitro/index.ts",
+    find: "throw toNitroError(error);",
+    replace: "throw error;",
+    breaks: "The error of a failed save goes to the error handler of Nitro as the cause.",
     tests: ["test/integration/adapters/nitro.test.ts"],
   },
 ];

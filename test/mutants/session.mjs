@@ -386,4 +386,13 @@ export const sessionMutants = [
     breaks: "Where Redis refuses to report ends, they are found by polling.",
     tests: ["test/integration/redis/acl.test.ts"],
   },
+  {
+    name: "moves-hide-a-renewal-in-progress",
+    file: "src/session/stored/key-move.ts",
+    find: "successorsOf(this.#previous),",
+    replace: "[],",
+    breaks:
+      "A logout with the old key ends a session that was renewed while another new key could not be given.",
+    tests: ["src/session/stored/key-move.test.ts"],
+  },
 ];

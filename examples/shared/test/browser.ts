@@ -30,6 +30,16 @@ export class ShopPage {
     ).length;
   }
 
+  /** Path of the file with this relation to the page, such as `stylesheet`. */
+  linkTo(rel: string): string {
+    const tag = [...this.html.matchAll(/<link\b([^>]*)>/g)].find(
+      ([, link = ""]) => attributeOf(link, "rel") === rel,
+    );
+    const href = attributeOf(tag?.[1] ?? "", "href");
+    if (href === undefined) throw new Error(`There is no ${rel} on ${this.path}.`);
+    return href;
+  }
+
   /** The form of the button with this id, as a browser would send it. */
   formOf(button: string): Form {
     const form = [...this.html.matchAll(/<form\b([^>]*)>([\s\S]*?)<\/form>/g)].find(([, , content = ""]) =>

@@ -54,6 +54,15 @@ function visit(start: () => Promise<StartedExample>): () => StartedExample {
     }
   });
 
+  test("pages have their style sheet", async () => {
+    const visitor = enter();
+    const { status, response } = await visitor.open((await visitor.open("/")).linkTo("stylesheet"));
+    expect([status, response.headers.get("content-type")]).toEqual([
+      200,
+      expect.stringContaining("text/css"),
+    ]);
+  });
+
   test("a wrong password is told, and logs nobody in", async () => {
     const visitor = enter();
     const page = await visitor.logIn(mira.login, "not this one");

@@ -64,8 +64,10 @@ export function koaSessions<Data extends object>(
     provideSession(ctx, sessions);
     if (eager) setSession(ctx, await sessions.from(ctx));
     await next();
+    if (ctx.respond === false) return;
     // Here an error still goes to the middleware before this one.
-    if (ctx.respond !== false) await save(ctx);
+    const saving = saveEarly(ctx.res, ctx.res.statusCode);
+    if (saving !== undefined) await saving.catch((error: unknown) => refuse(ctx, error));
   };
 }
 
@@ -107,14 +109,11 @@ class KoaHook implements ResponseHook {
   }
 }
 
-async function save(ctx: KoaContext): Promise<void> {
-  try {
-    await saveEarly(ctx.res, ctx.status);
-  } catch (error) {
-    const { body } = ctx;
-    ctx.body = undefined;
-    endUnsentBody(body);
-    resetHead(ctx.res, error);
-    throw error;
-  }
+/** Takes back the response that could not be saved. */
+function refuse(ctx: KoaContext, error: unknown): never {
+  const { body } = ctx;
+  ctx.body = undefined;
+  endUnsentBody(body);
+  resetHead(ctx.res, error);
+  throw error;
 }

@@ -12,7 +12,6 @@ export interface KoaContext {
   readonly secure: boolean;
   /** With its port. Follows the setting `proxy`. Empty without a Host header. */
   readonly host: string;
-  readonly status: number;
   /** `false`: Koa does not answer. */
   readonly respond?: boolean | undefined;
   body: unknown;

@@ -1,4 +1,5 @@
 import * as v from "valibot";
+import { isSojournError } from "../../core/errors.ts";
 import { letStandFor } from "../../core/object-links.ts";
 import { parseSettings, settingsObject } from "../../core/settings.ts";
 import { CrossSiteRule } from "../../session/http/cross-site.ts";
@@ -12,8 +13,9 @@ import { answerWithStatus } from "../node/status-answer.ts";
 import type { SessionSource } from "../node/types.ts";
 import { endUnsentBody } from "../node/unsent-body.ts";
 import { answerInternally, isOfNode } from "./internal-response.ts";
+import { toNitroError } from "./nitro-error.ts";
 import { setSession } from "./request-session.ts";
-import type { NitroApplication, NitroError, NitroEvent, NitroPlugin, NitroSessionsOptions } from "./types.ts";
+import type { NitroApplication, NitroEvent, NitroPlugin, NitroSessionsOptions } from "./types.ts";
 
 export type { SessionSource } from "../node/types.ts";
 export type {
@@ -65,8 +67,12 @@ export function nitroSessions<Data extends object>(
       const scope = sessions.scope(req, info);
       letStandFor(event, req);
       const run = async (): Promise<unknown> => {
-        if (eager) setSession(event, await sessions.from(event));
-        return handle(event);
+        try {
+          if (eager) setSession(event, await sessions.from(event));
+          return await handle(event);
+        } catch (error) {
+          throw isSojournError(error) ? toNitroError(error) : error;
+        }
       };
       if (!isOfNode(res)) return answerInternally(event, scope, run);
       holdResponse(res, new NitroHook(scope, event, application));
@@ -90,7 +96,7 @@ function saveBeforeResponses({ h3App: { options } }: NitroApplication): void {
       response.body = undefined;
       endUnsentBody(body);
       resetHead(res, error);
-      throw error;
+      throw toNitroError(error);
     }
   };
 }
@@ -127,13 +133,4 @@ class NitroHook implements ResponseHook {
     }
     if (!res.headersSent && !res.writableEnded) answerWithStatus(error, res);
   }
-}
-
-/** Returns an error as h3 makes it of one that a handler throws. */
-function toNitroError(error: unknown): NitroError {
-  const message = error instanceof Error ? error.message : String(error);
-  return Object.assign(new Error(message, { cause: error }), {
-    statusCode: statusOf(error),
-    unhandled: true,
-  });
 }

@@ -2,6 +2,7 @@ import { ServerResponse } from "node:http";
 import { Http2ServerResponse } from "node:http2";
 import { describesBody, editHead, statusOf } from "../node/response-head.ts";
 import type { SessionScope } from "../../session/http/request-contract.ts";
+import { toNitroError } from "./nitro-error.ts";
 import type { NitroEvent } from "./types.ts";
 
 /** Returns whether a response is one of Node, and none that Nitro makes for a request within the process. */
@@ -33,7 +34,7 @@ export async function answerInternally(
     beginAgain(event);
     // A login before it has happened.
     editHead(res, scope);
-    throw error;
+    throw toNitroError(error);
   }
 }
 

@@ -1,9 +1,11 @@
 import { describe, expect, test } from "vitest";
 
 import { anyDeadline, Browser, type Harness, openHarness } from "../../../test/support/session-harness.ts";
+import { around, failOnce } from "../../../test/support/store-steps.ts";
 import { StoreConnectionError } from "../../core/errors.ts";
 import { type FaultScript, faultySessionStore } from "../../testing/faulty-session-store.ts";
 import type { SessionStore } from "../../stores/session-store.ts";
+import type { SessionTombstones } from "../../stores/session-tombstones.ts";
 
 /** Runs an action once, right before a session's old record is deleted. */
 function beforeRetiring({ store }: Harness, act: () => Promise<unknown>): void {
@@ -132,6 +134,40 @@ describe("a new key that could not be given", () => {
       const session = await browser.begin().session();
       const acting = act === "login" ? session.login(7) : session.cycleKey();
       await expect(acting).rejects.toMatchObject({ outcome: "unknown" });
+    },
+  );
+
+  test.each(["login", "cycleKey"] as const)(
+    "to a session that was renewed meanwhile: a logout with the old key ends it, however %s fails",
+    async (act) => {
+      const harness = openHarness();
+      const { sessions, otherProcess, keys } = harness;
+      const browser = new Browser(sessions);
+      await browser.request((session) => (session.data["a"] = 1));
+      const late = new Browser(otherProcess(), browser.cookie);
+      const renewing = await new Browser(otherProcess(), browser.cookie).begin().session();
+      const session = await browser.begin().session();
+      const tombstones = harness.store.tombstones as SessionTombstones;
+      let acting: Promise<void> | undefined;
+      // The renewal goes on when the other one is about to have the old key lead to its own record.
+      beforeRetiring(harness, () => {
+        acting = act === "login" ? session.login(7) : session.cycleKey();
+        return new Promise<void>((goOn) => {
+          around(tombstones, "replace", {
+            before: () => (goOn(), renewal),
+            after() {
+              failOnce(tombstones, "add");
+              failOnce(tombstones, "replace");
+            },
+          });
+        });
+      });
+      const renewal = renewing.renewKey();
+      await renewal;
+      await expect(acting).rejects.toMatchObject({ outcome: "unknown" });
+      expect(await keys()).toHaveLength(1);
+      await late.request((other) => other.logout());
+      expect(await keys()).toStrictEqual([]);
     },
   );
 

@@ -12,6 +12,7 @@ import {
   type MoveReason,
   keysOf,
   type SessionKeys,
+  successorsOf,
 } from "./moved-keys.ts";
 import { isLost, type RecordWriter, StoredSession, untilAnswered } from "./record-writer.ts";
 import type { SessionRecord } from "../record/session-record.ts";
@@ -179,9 +180,16 @@ export class KeyMove {
     this.#isAnnounced = true;
     if (this.#previous === undefined || this.#move.reason === "renewed") return;
     // A login or a cycled key does not wait for a renewal in progress: from here on, the old key
-    // leads to no session.
+    // leads to no session. Only a logout goes on to both, since this move may fail, and then fail to
+    // restore the tombstone.
     await (this.#previous.reason === "renewed"
-      ? this.#moved?.replace(this.#source, target, this.#move.reason, this.#deadline)
+      ? this.#moved?.replace(
+          this.#source,
+          target,
+          this.#move.reason,
+          this.#deadline,
+          successorsOf(this.#previous),
+        )
       : this.#linkFromRivals(target, this.#previous));
   }
 

@@ -58,8 +58,8 @@ export interface Departure {
   /** A login has begun the session of `storageKey`, since that of the key was gone. */
   readonly isBegun: boolean;
   /**
-   * Storage keys of the records that the key led to before the login began another session. At most
-   * {@link MAX_OTHERS}, the newest first.
+   * Storage keys of other records that the key leads to: those before a login began another session, or that of a
+   * renewal in progress. At most {@link MAX_OTHERS}, the newest first.
    */
   readonly others: readonly SessionKey[];
 }
@@ -141,9 +141,19 @@ export class MovedKeys {
     return orphans;
   }
 
-  /** Remembers a move instead of any existing tombstone of the old key. */
-  replace(from: SessionKeys, to: SessionKeys, reason: MoveReason, deadline: Deadline): Promise<void> {
-    return this.#replace(from.storageKey, format(from, to, reason), deadline);
+  /**
+   * Remembers a move instead of any existing tombstone of the old key.
+   *
+   * @param others Storage keys of other records that the old key may lead to. @defaultValue none
+   */
+  replace(
+    from: SessionKeys,
+    to: SessionKeys,
+    reason: MoveReason,
+    deadline: Deadline,
+    others: readonly SessionKey[] = [],
+  ): Promise<void> {
+    return this.#replace(from.storageKey, format(from, to, reason) + formatOthers(others), deadline);
   }
 
   /**
@@ -157,8 +167,7 @@ export class MovedKeys {
     others: readonly SessionKey[],
     deadline: Deadline,
   ): Promise<void> {
-    const kept = others.slice(0, MAX_OTHERS).map((storageKey) => `,${storageKey}`);
-    return this.#replace(from.storageKey, format(from, to, "begun") + kept.join(""), deadline);
+    return this.#replace(from.storageKey, format(from, to, "begun") + formatOthers(others), deadline);
   }
 
   /** Restores the tombstone of a move that a key had before {@link replace}. */
@@ -280,6 +289,13 @@ function format(from: SessionKeys, to: SessionKeys, reason: MoveReason | "begun"
   return to.key === to.storageKey
     ? `${reason} ${to.storageKey}`
     : `${reason} ${to.storageKey} ${sealKey(to.key, from.key)}`;
+}
+
+function formatOthers(others: readonly SessionKey[]): string {
+  return others
+    .slice(0, MAX_OTHERS)
+    .map((storageKey) => `,${storageKey}`)
+    .join("");
 }
 
 /** Parses a tombstone. Unknown text is ignored: the store may hold anything. */

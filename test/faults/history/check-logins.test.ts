@@ -1,6 +1,17 @@
 import { expect, test } from "vitest";
-import type { Operation } from "./history.ts";
-import { BEGUN, check, expectNothing, expectOnly, look, operation, request } from "./check-support.ts";
+import { checkHistory } from "./check.ts";
+import type { History, Operation } from "./history.ts";
+import {
+  BEGUN,
+  check,
+  created,
+  DEADLINE,
+  expectNothing,
+  expectOnly,
+  look,
+  operation,
+  request,
+} from "./check-support.ts";
 
 const loggedIn = look({ user: "7" });
 const login = request("l", "login", 10, { user: "7", newKey: "B", setCookie: "B", saw: loggedIn });
@@ -159,4 +170,33 @@ test("a session may be gone for a login of its user, where as many were there as
   expect(
     checkWith(2, [request("x", "login", 20, { key: undefined, user: "7", ending: "unknown" })]),
   ).toStrictEqual([]);
+});
+
+test("a login that joins one under way shows the session of that one, whatever earlier answers got lost", () => {
+  const other = operation("d", "create", 1, { key: undefined, newKey: "X" });
+  const lost = operation("l", "login", 10, { key: "X", user: "7", ending: "unknown" });
+  const write = operation("w", "append", 20);
+  const begun = operation("n", "login", 30, { user: "7", newKey: "B", saw: BEGUN, end: 60 });
+  const saw = look({ user: "7", log: ["w"] });
+  const joined = operation("j", "login", 32, { user: "7", newKey: "C", saw, isJoined: true });
+  const logout = operation("q", "logout", 31, { end: 55 });
+  const all = [other, lost, write, begun, joined, logout];
+  const end = { A: undefined, B: BEGUN, C: undefined, X: look({ lineage: "d" }) };
+  expectNothing(check(all, end));
+  const wrong = { ...joined, saw: { ...look({ user: "7" }), lineage: "e" } };
+  const { mixed } = check([...all.filter((each) => each !== joined), wrong], end);
+  expect(mixed).toStrictEqual([expect.stringMatching(/shows the session e/)]);
+});
+
+test("what became of a key is remembered for as long as the engine's clock says", () => {
+  const stranger = { isStranger: true, isLate: true, foundKey: undefined, ending: "absent" } as const;
+  const late = request("w", "append", 3000, { ...stranger, newKey: "F", setCookie: "F" });
+  const final = new Map([
+    ["A", undefined],
+    ["B", loggedIn],
+    ["F", look({ lineage: undefined, log: ["w"] })],
+  ]);
+  const history: History = { operations: [created, login, late], pauses: [], final };
+  expectOnly(checkHistory(history, DEADLINE), "loggedOut", /has begun a session, after login l/);
+  expectNothing(checkHistory({ ...history, clockSpeed: 20 }, DEADLINE));
 });

@@ -1,7 +1,7 @@
 import { describe } from "./describe.ts";
 import { logoutsOfNobody } from "./logins.ts";
 import { groupBy } from "./group-by.ts";
-import type { History, Operation, Sight } from "./history.ts";
+import type { History, Kind, Operation, Sight } from "./history.ts";
 import { lateness } from "./lateness.ts";
 import { ENDS, isWrite, MAKES_KEY, mayHaveHappened, SessionModel } from "./session-model.ts";
 
@@ -17,6 +17,9 @@ const STEPS: Readonly<Record<string, number>> = { finish: 2, revoke: 4, revokeUs
 
 /** How long a new key may take, to its last command in the store, in milliseconds. */
 const MAX_MOVE = 1000;
+
+/** Writes that are saved at the end of a response, where its session may get another key as well. */
+const SAVED_WITH_RENEWALS: ReadonlySet<Kind> = new Set<Kind>(["set", "append"]);
 
 const AT_THE_END = { start: Number.POSITIVE_INFINITY, end: Number.POSITIVE_INFINITY };
 
@@ -85,9 +88,27 @@ function sightsOf(model: SessionModel, { operations, final }: History): Look[] {
  * ended with it. Until then, the session may be the copy of a login that was about to begin, without later
  * writes to the old key.
  */
-function isBeingEnded(model: SessionModel, { key, start, end }: Look): boolean {
+function isBeingEnded(model: SessionModel, look: Look): boolean {
+  return endsDuring(model, look).length > 0;
+}
+
+/** Returns the logouts and revocations that are under way during a look. */
+function endsDuring(model: SessionModel, { key, start, end }: Look): Operation[] {
   const isEnd = ({ kind }: Operation) => ENDS.has(kind) || kind === "revokeUser";
-  return model.deaths(key).some(({ by }) => isEnd(by) && by.actAt < end && by.end > start);
+  return model
+    .deaths(key)
+    .map(({ by }) => by)
+    .filter((by) => isEnd(by) && by.actAt < end && by.end > start);
+}
+
+/**
+ * Whether a look may have found an interrupted write: one that is saved with a renewal of the key is in the copy
+ * under the new key before it is known to come about. Once a logout has deleted the record under the old key, that
+ * key leads to the copy, until the renewal takes it back, before the write ends, or the last step of the logout ends it.
+ */
+function mayBeInCopy(model: SessionModel, { kind, ending, actAt, end }: Operation, look: Look): boolean {
+  if (ending !== "interrupted" || !SAVED_WITH_RENEWALS.has(kind) || look.start >= end) return false;
+  return endsDuring(model, look).some((by) => by.actAt < end && by.end > actAt);
 }
 
 /** A session that a request without one has begun has no beginning to compare it with. */
@@ -138,7 +159,8 @@ function phantoms(model: SessionModel, look: Look): string[] {
   const possible = new Set(
     model
       .writes(look.key)
-      .filter(({ ending, actAt }) => mayHaveHappened(ending) && actAt < look.end)
+      .filter((write) => write.actAt < look.end)
+      .filter((write) => mayHaveHappened(write.ending) || mayBeInCopy(model, write, look))
       .map(({ id, kind }) => `${kind} ${id}`),
   );
   const seen = [

@@ -130,6 +130,8 @@ export interface History {
   readonly pauses: readonly Pause[];
   /** How many sessions a user may have; `undefined`: any number. */
   readonly maxPerUser?: number | undefined;
+  /** How many times as fast the engine's clock goes as that of the operations. @defaultValue 1 */
+  readonly clockSpeed?: number | undefined;
   /** The session under each cookie when all is over; `undefined`: none. */
   readonly final: ReadonlyMap<string, Sight | undefined>;
   /** Cookie -> that of the session which is found under it, where the key was renewed. */

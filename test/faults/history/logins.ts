@@ -1,7 +1,7 @@
 import { groupBy } from "./group-by.ts";
 import type { History, Kind, Operation } from "./history.ts";
 import { describe } from "./describe.ts";
-import { MAKES_KEY, mayHaveHappened, REMEMBERED_FOR, type SessionModel } from "./session-model.ts";
+import { MAKES_KEY, mayHaveHappened, type SessionModel } from "./session-model.ts";
 
 /** How long a command may be under way after its caller was told that its outcome is unknown, in milliseconds. */
 const LATEST_ARRIVAL = 1000;
@@ -57,7 +57,7 @@ function freshSessions(model: SessionModel, operation: Operation): string[] {
   const isEndedElsewhere = deaths.some(
     ({ by }) => (by.kind === "revoke" || by.kind === "revokeUser" || by.kind === "expire") && by.start < end,
   );
-  const isRemembered = start - (model.makerOf(key)?.start ?? 0) < REMEMBERED_FOR;
+  const isRemembered = start - (model.makerOf(key)?.start ?? 0) < model.rememberedFor;
   if (isEndedElsewhere || !isRemembered) return [];
   const departure = deaths.find(
     ({ by, isCertain, isCause }) => isCertain && isCause && by.isStranger !== true && by.end < start,

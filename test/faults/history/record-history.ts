@@ -23,6 +23,7 @@ import {
   MAX_PER_USER,
   type ParentMessage,
   SECRETS,
+  SPEED,
   type WorkerMessage,
   type WorkerOptions,
 } from "./worker-messages.ts";
@@ -240,6 +241,7 @@ async function readHistory(
     operations,
     pauses,
     maxPerUser: place.hasUsers ? MAX_PER_USER : undefined,
+    clockSpeed: place.engine.kind === "redis" ? 1 : SPEED,
     ...(await lookAtTheEnd(keys, place)),
   };
 }

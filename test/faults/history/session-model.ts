@@ -1,5 +1,6 @@
 import { Evictions, type Life } from "./evictions.ts";
 import { groupBy } from "./group-by.ts";
+import { byMaking, makersOf } from "./makers.ts";
 import { Strands } from "./strands.ts";
 import type { Ending, History, Kind, Operation } from "./history.ts";
 
@@ -25,8 +26,8 @@ export const ENDS: ReadonlySet<Kind> = new Set<Kind>(["logout", "revoke"]);
 /** Those that give a session a key which the old one does not lead to, or begin one. */
 export const MAKES_KEY: ReadonlySet<Kind> = new Set<Kind>(["create", "login", "cycleKey"]);
 
-/** For how long what became of a key is remembered for certain, in milliseconds. */
-export const REMEMBERED_FOR = 50_000;
+/** For how long what became of a key is remembered for certain, in milliseconds of the engine's clock. */
+const REMEMBERED_FOR = 50_000;
 
 export function isWrite({ kind }: Operation): boolean {
   return WRITES.has(kind);
@@ -53,6 +54,8 @@ export class SessionModel {
   readonly makers: ReadonlyMap<string, Operation>;
   /** Operations that are said to have made a session which another one has made. */
   readonly rivals: readonly (readonly [Operation, Operation])[];
+  /** For how long what became of a key is remembered for certain, in milliseconds from when the key was made. */
+  readonly rememberedFor: number;
   readonly #strands: Strands;
   /** Session -> those that logins and new keys have led here from. */
   readonly #origins = new Map<string, ReadonlySet<string>>();
@@ -64,7 +67,8 @@ export class SessionModel {
   readonly #writes = new Map<string, readonly Operation[]>();
 
   constructor(history: History) {
-    const { operations } = history;
+    const { operations, clockSpeed = 1 } = history;
+    this.rememberedFor = REMEMBERED_FOR / clockSpeed;
     this.operations = new Map(operations.map((operation) => [operation.id, operation]));
     this.#strands = strandsOf(history);
     const made = groupBy([...makersOf(operations)], ([key]) => this.strandOf(key));
@@ -109,7 +113,7 @@ export class SessionModel {
   previous(key: string): string | undefined {
     const maker = this.makerOf(key);
     if (maker?.saw?.lineage === undefined || maker.key === undefined) return undefined;
-    const from = this.joinedBy(maker)?.key ?? maker.key;
+    const from = this.#originOf(maker) ?? maker.key;
     // A login that has joined another one, of which nothing is known, may come with the key that it leads to.
     return this.strandOf(from) === this.strandOf(key) ? undefined : from;
   }
@@ -119,16 +123,42 @@ export class SessionModel {
    * that the other one need not have come with.
    */
   joinedBy(joining: Operation): Operation | undefined {
-    if (joining.isJoined !== true) return undefined;
-    const lost = [...this.operations.values()].filter(
-      ({ kind, ending, user, visitor, start }) =>
-        kind === "login" &&
-        ending === "unknown" &&
-        user === joining.user &&
-        visitor === joining.visitor &&
-        start < joining.end,
+    const origin = this.#originOf(joining);
+    return this.#joinable(joining).find(({ key, ending }) => ending === "unknown" && key === origin);
+  }
+
+  /**
+   * The key whose session a login has carried over. One that has joined another login shows the session of that
+   * one's key: of several, the one whose session it shows. Without any, it is the first that it may have joined.
+   */
+  #originOf(login: Operation): string | undefined {
+    if (login.isJoined !== true) return login.key;
+    const keys = [...this.#joinable(login).map(({ key }) => key), login.key].filter(
+      (key) => key !== undefined,
     );
-    return lost.toSorted((left, right) => left.start - right.start).at(-1);
+    return keys.find((key) => this.lineageOf(key) === login.saw?.lineage) ?? keys[0];
+  }
+
+  /**
+   * Logins of the same visitor that another one may have joined, the latest first: those whose answers got lost,
+   * then those under way, which have given up that session and begun another one.
+   */
+  #joinable({ id, user, visitor, newKey = "", start, end }: Operation): Operation[] {
+    const earlier = [...this.operations.values()].filter(
+      (by) =>
+        by.kind === "login" &&
+        by.id !== id &&
+        by.user === user &&
+        by.visitor === visitor &&
+        by.start < end &&
+        (by.key === undefined || this.strandOf(by.key) !== this.strandOf(newKey)),
+    );
+    const latest = earlier.toSorted((left, right) => right.start - left.start);
+    const lost = latest.filter(({ ending }) => ending === "unknown");
+    return [
+      ...lost,
+      ...latest.filter((by) => by.ending !== "unknown" && by.isJoined !== true && by.end > start),
+    ];
   }
 
   /** Writes to the session, also under the keys that it had before. */
@@ -242,7 +272,7 @@ export class SessionModel {
         for (const by of [...leading].flatMap((each) => this.on(each))) {
           if (!ENDS.has(by.kind) || !mayHaveHappened(by.ending) || maker === undefined) continue;
           if (by.ending === "ok" && by.end < maker.start) continue;
-          const isRemembered = by.actAt - (this.makers.get(from)?.start ?? 0) < REMEMBERED_FOR;
+          const isRemembered = by.actAt - (this.makers.get(from)?.start ?? 0) < this.rememberedFor;
           found.push({ by, isCertain: carries && by.ending === "ok" && isRemembered, isCause: true });
         }
         visit(from, carries);
@@ -345,21 +375,6 @@ function strandsOf({ operations, foundKeys }: History): Strands {
     if (setCookie !== undefined && setCookie !== "" && isRenewal) strands.join(key, setCookie);
   }
   return strands;
-}
-
-/** Those that have made it before those that have joined, then by their ends. */
-function byMaking(left: Operation, right: Operation): number {
-  return Number(left.isJoined ?? false) - Number(right.isJoined ?? false) || left.end - right.end;
-}
-
-function makersOf(operations: readonly Operation[]): Map<string, Operation> {
-  const makers = new Map<string, Operation>();
-  for (const operation of operations) {
-    if (operation.newKey === undefined) continue;
-    const known = makers.get(operation.newKey);
-    if (known === undefined || byMaking(operation, known) < 0) makers.set(operation.newKey, operation);
-  }
-  return makers;
 }
 
 function deathBy(by: Operation): Death[] {

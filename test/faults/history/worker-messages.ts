@@ -70,7 +70,7 @@ export const DEADLINE = 400;
 export const MAX_PER_USER = 3;
 
 /** How much faster the sessions' time of day goes, so that keys are renewed twenty times a second. */
-const SPEED = 20;
+export const SPEED = 20;
 
 /**
  * Returns the clock of the workers and the final look. @param epoch The moment from which on it

@@ -1,7 +1,7 @@
 import { createApp, eventHandler, sendRedirect, toNodeListener } from "h3v1";
 import { fetchNodeRequestHandler } from "node-mock-http";
 import { nitroSessions, type WithSession } from "sojourn/adapters/nitro";
-import { SessionUsageError } from "sojourn";
+import { SessionUsageError, StoreConnectionError } from "sojourn";
 import { beforeEach, describe, expect, test } from "vitest";
 import { TestServer } from "./support/http.ts";
 import { createTestNitro } from "./support/nitro-application.ts";
@@ -57,6 +57,20 @@ describe.each(Object.entries(WAYS))("%s", (_, answer) => {
     expect([response.status, await response.text()]).toEqual([500, "sorry"]);
     expect(response.headers.get("etag")).toBeNull();
     expect(errors).toEqual([saveError()]);
+  });
+
+  test("an error that has a cause itself is told whole: of a save, and of Sojourn in a handler", async () => {
+    const cause = new Error("connection refused");
+    const failed = new Error("a store of the application", { cause });
+    sessions.save = () => Promise.reject(failed);
+    await answer((event) => {
+      sessions.use(event.node.req);
+      return "page";
+    });
+    sessions.save = () => undefined;
+    const thrown = new StoreConnectionError("The store is down.", { outcome: "not-sent", cause });
+    await answer(() => Promise.reject(thrown));
+    expect([errors[0] === failed, errors[1] === thrown]).toEqual([true, true]);
   });
 
   test("so does that of a redirect, which h3 sends past its hooks", async () => {

@@ -1,0 +1,3 @@
+import { aboutPage } from "../../../shared/views/pages.ts";
+
+export default defineEventHandler(() => aboutPage());
