@@ -59,7 +59,7 @@ export class SessionFinisher<Data extends object> {
       const creation = this.#writer.creation();
       const renew = () => this.#writer.cycleKey("renewed", { creation, deadline });
       // A request that has only read does not need the renewal: another one has renewed the key.
-      if (data.delta().size > 0) await renew();
+      if (data.hasChanges) await renew();
       else await this.#writer.tolerate(renew);
     });
   }
@@ -67,7 +67,7 @@ export class SessionFinisher<Data extends object> {
   #saveChanges(isExtending: boolean): Promise<void> | undefined {
     const { data } = this.#state;
     try {
-      if (data.delta().size === 0) return undefined;
+      if (!data.hasChanges) return undefined;
     } catch (error) {
       return this.#enqueue(async () => {
         throw error;

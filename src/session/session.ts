@@ -405,7 +405,7 @@ export class Session<Data extends object = UntypedData> {
   /** @internal Whether there are unsaved changes. Changes that cannot be saved count. */
   get hasChanges(): boolean {
     try {
-      return this.#state.data.delta().size > 0;
+      return this.#state.data.hasChanges;
     } catch {
       return true;
     }

@@ -395,4 +395,20 @@ export const sessionMutants = [
       "A logout with the old key ends a session that was renewed while another new key could not be given.",
     tests: ["src/session/stored/key-move.test.ts"],
   },
+  {
+    name: "objects-changed-in-place-are-unchanged",
+    file: "src/session/data/session-data.ts",
+    find: 'return value === null || typeof value !== "object";',
+    replace: "return true;",
+    breaks: "Data that is changed inside is saved.",
+    tests: ["src/session/data/session-data-changes.test.ts"],
+  },
+  {
+    name: "parts-that-were-replaced-are-unchanged",
+    file: "src/session/data/session-data.ts",
+    find: "if (!isAccessor(this.object, key)) return false;",
+    replace: "if (this.#values?.has(key) !== true && !isAccessor(this.object, key)) return false;",
+    breaks: "A part that was read and then replaced is saved.",
+    tests: ["src/session/data/session-data-changes.test.ts"],
+  },
 ];

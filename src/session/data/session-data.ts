@@ -93,22 +93,37 @@ export class SessionData<Data extends object> implements BaseSnapshot, UnreadPar
   }
 
   /**
+   * Returns whether there are changes since the object last matched the store: {@link delta} has some.
+   *
+   * @throws {NotJsonError} Naming the part that JSON cannot represent.
+   */
+  get hasChanges(): boolean {
+    return this.#object !== undefined && this.#changes(true).size > 0;
+  }
+
+  /**
    * Returns the changes since the object last matched the store.
    *
    * @throws {NotJsonError} Naming the part that JSON cannot represent.
    */
   delta(): Delta {
-    if (this.#object === undefined) return NO_CHANGES;
+    return this.#object === undefined ? NO_CHANGES : this.#changes(false);
+  }
+
+  /** @param isFirstEnough Whether to stop at the first change. */
+  #changes(isFirstEnough: boolean): Delta {
     let delta: Map<string, string | undefined> | undefined;
     let stored = 0;
-    for (const key of Object.keys(this.#object)) {
-      if (this.#isUnread(key)) {
+    for (const key of Object.keys(this.object)) {
+      if (this.#isUnchanged(key)) {
         stored++;
         continue;
       }
       if (this.#members[key] !== undefined && this.textOf(key) !== undefined) stored++;
       const text = this.#changedText(key);
-      if (text !== undefined) (delta ??= new Map()).set(key, text);
+      if (text === undefined) continue;
+      (delta ??= new Map()).set(key, text);
+      if (isFirstEnough) return delta;
     }
     if (stored < this.#storedSize)
       for (const key of this.#baseKeys())
@@ -250,6 +265,14 @@ export class SessionData<Data extends object> implements BaseSnapshot, UnreadPar
 
   #isUnread(key: string): boolean {
     return this.#values?.has(key) !== true && isAccessor(this.object, key);
+  }
+
+  /** Returns whether a part is as in the store, without a look at its text. */
+  #isUnchanged(key: string): boolean {
+    if (!isAccessor(this.object, key)) return false;
+    // An object may have been changed in place.
+    const value = this.#values?.get(key);
+    return value === null || typeof value !== "object";
   }
 
   #readValues(): unknown[] {
