@@ -43,13 +43,17 @@ describeWithRedis("the Redis session stores on a client of ioredis", () => {
         await stop?.();
       });
 
+      // Watches are of single servers.
+      const hasWatch = kind === "server";
       const context = () => ({ projectName: `project${++projects}`, redis, clock: systemClock });
 
       describeSessionStore(concurrently, `redis, ${name}, ${kind}`, {
+        hasWatch,
         open: () => ({ store: redisSessionStore()(context()) }),
       });
 
       describeSessionStore(concurrently, `redis buckets, ${name}, ${kind}`, {
+        hasWatch,
         open: () => ({ store: redisBucketSessionStore()(context()), advance }),
       });
     });
