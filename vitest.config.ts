@@ -15,6 +15,7 @@ const ENGINES = ["test/integration/{stores,sessions}/**/*.test.ts"];
 /** Files whose applications take a minute or more to install and build. */
 const SOAK_ALONE = [
   "test/examples/next/{cached-replicas,shared-pages}.test.ts",
+  "test/faults/given-ioredis-cluster-tracking.test.ts",
   "test/package/nitro.test.ts",
 ];
 

@@ -9,13 +9,11 @@ import { EACH_LIBRARY, type IoredisLibrary, ioredisClusterForTest } from "../sup
 import { RedisCluster } from "../support/redis-cluster.ts";
 import { connectionForTest, MARGIN, within } from "../support/redis-connections.ts";
 import { describeWithRedis } from "../support/redis-server.ts";
-import { isSoak } from "../support/scale.ts";
 
 describeWithRedis("tracking on each master with a cluster client's options", () => {
   let cluster: RedisCluster;
 
   beforeAll(async () => {
-    if (!isSoak) return undefined;
     cluster = await RedisCluster.start();
     return () => cluster.stop();
   });
@@ -41,7 +39,7 @@ describeWithRedis("tracking on each master with a cluster client's options", () 
   }
 
   // The gate has one of them with the other tests of clusters.
-  describe.skipIf(!isSoak).each(EACH_LIBRARY)("%s", (name, library) => {
+  describe.each(EACH_LIBRARY)("%s", (name, library) => {
     test("changes on every master are reported before the next confirmation", async () => {
       const { usual, reads, told, keys } = await track(library, `${name}-each`);
       expect(await trackers()).toBe(2 * cluster.nodes.length);
