@@ -127,7 +127,11 @@ describeWithMariadb("sql_mode and character sets of MariaDB", () => {
       const database = await connect("");
       await convert(database);
       const store = open(database, "json");
-      for (const call of [store.read(key, later()), store.create(key, "{}", LONG_TTL, later())]) {
+      for (const start of [
+        () => store.read(key, later()),
+        () => store.create(key, "{}", LONG_TTL, later()),
+      ]) {
+        const call = start();
         await expect(call).rejects.toMatchObject({ code: "ERR_STORE_SERVICE", outcome: "not-sent" });
         await expect(call).rejects.toThrow(`The column session_data of django_session is ${charset}`);
       }
