@@ -98,7 +98,10 @@ describeWithRedis("betterAuthStorage on Redis", () => {
 
 test("betterAuthStorage with a server that cannot be reached: errors, never an empty storage", async () => {
   const storage = betterAuthStorage(await openUnreachable());
-  for (const call of [storage.get("a"), storage.getAndDelete("a"), storage.increment("a", HOUR)]) {
-    await expect(call).rejects.toThrow(StoreConnectionError);
-  }
+  for (const start of [
+    () => storage.get("a"),
+    () => storage.getAndDelete("a"),
+    () => storage.increment("a", HOUR),
+  ])
+    await expect(start()).rejects.toThrow(StoreConnectionError);
 });
