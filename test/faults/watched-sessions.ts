@@ -19,7 +19,7 @@ export type Data = Record<string, unknown>;
 /** Layout of the records. */
 export type Kind = "strings" | "buckets";
 
-/** What a socket was told, and when. */
+/** End of a session as its socket was told it, with the time. */
 export interface Ending {
   readonly reason: SessionEndReason;
   readonly at: number;

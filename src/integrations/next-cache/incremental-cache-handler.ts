@@ -24,7 +24,7 @@ const MAX_NOTED = 1000;
 /** Kinds of entries, whose keys are of different makes. */
 type Space = "fetch" | "image" | "page";
 
-/** What a request has read of a key. */
+/** Last read of a key by a request. */
 interface Noted {
   /** Number of invalidations before the entry was made. */
   readonly count: number | undefined;

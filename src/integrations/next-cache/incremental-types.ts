@@ -15,7 +15,7 @@ export interface NextIncrementalValue {
   readonly kind: string;
 }
 
-/** What a handler returns for a hit. */
+/** Entry that a handler returns for a hit. */
 export interface NextIncrementalEntry {
   readonly lastModified: EpochMilliseconds;
   /** `null`: there is no such page. */

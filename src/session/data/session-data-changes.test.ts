@@ -7,7 +7,7 @@ import { SessionData } from "./session-data.ts";
 type Data = Record<string, unknown>;
 type Step = readonly [name: keyof typeof STEPS, key: string, value: unknown];
 
-/** What an application may do to its data, and what happens to it besides. */
+/** Changes that an application makes to its data, and saves. */
 const STEPS = {
   read: ({ object }: SessionData<Data>, key: string) => void object[key],
   set: ({ object }: SessionData<Data>, key: string, value: unknown) => void (object[key] = value),
