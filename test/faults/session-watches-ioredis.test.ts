@@ -6,6 +6,7 @@ import { RedisSentinels } from "../support/redis-sentinels.ts";
 import { describeWithRedis } from "../support/redis-server.ts";
 import { isSoak } from "../support/scale.ts";
 import {
+  expectEndsAcrossFailover,
   logIn,
   openBoth,
   openOn,
@@ -113,21 +114,6 @@ describeWithRedis("a watch of sessions with an application's client of ioredis",
     const { client } = clientOn(library, { sentinels, name: trio.name })({ port: 0 });
     const here = openOn({ client }, "strings", "10s");
     const elsewhere = openOn({ sentinels, name: trio.name }, "strings", "10s");
-    here.watch();
-    const sockets = [];
-    for (const user of [7, 8, 9])
-      sockets.push(await openSocket(here, (await logIn(elsewhere, user)).cookieHeader));
-    await elsewhere.revokeUser(7);
-    await waitForEnd(sockets[0] ?? [], SECOND);
-    const master = await trio.master();
-    await trio.sentinels[0]?.command("SENTINEL", "FAILOVER", trio.name);
-    await vi.waitFor(async () => expect(await trio.master()).not.toBe(master), { timeout: 20_000 });
-    await vi.waitFor(async () => expect(String(await master.command("ROLE"))).toContain("slave"), {
-      timeout: 20_000,
-      interval: 100,
-    });
-    await vi.waitFor(() => elsewhere.revokeUser(8), { timeout: 20_000 });
-    await waitForEnd(sockets[1] ?? [], UNNOTICED + 4 * SECOND);
-    expect(sockets.map(reasonsOf)).toStrictEqual([["revoked"], ["revoked"], []]);
+    await expectEndsAcrossFailover(trio, here, elsewhere);
   });
 });

@@ -11,6 +11,7 @@ import type { TcpProxy } from "./tcp-proxy.ts";
 import {
   type Ending,
   type Kind,
+  expectEndsAcrossFailover,
   logIn,
   openBoth,
   openOn,
@@ -150,23 +151,7 @@ describeWithRedis("a watch of sessions on Redis", () => {
     onTestFinished(() => trio.stop());
     const connection = { sentinels: trio.addresses, name: trio.name };
     const [here, elsewhere] = [openOn(connection, "strings", "10s"), openOn(connection, "strings", "10s")];
-    here.watch();
-    const sockets: Ending[][] = [];
-    for (const user of [7, 8, 9])
-      sockets.push(await openSocket(here, (await logIn(here, user)).cookieHeader));
-    await elsewhere.revokeUser(7);
-    await waitForEnd(sockets[0] ?? [], SECOND);
-    const master = await trio.master();
-    await trio.sentinels[0]?.command("SENTINEL", "FAILOVER", trio.name);
-    await vi.waitFor(async () => expect(await trio.master()).not.toBe(master), { timeout: 20_000 });
-    // Until then the old master goes on taking writes, and those are lost.
-    await vi.waitFor(async () => expect(String(await master.command("ROLE"))).toContain("slave"), {
-      timeout: 20_000,
-      interval: 100,
-    });
-    await vi.waitFor(() => elsewhere.revokeUser(8), { timeout: 20_000 });
-    await waitForEnd(sockets[1] ?? [], UNNOTICED + 4 * SECOND);
-    expect(sockets.map(reasonsOf)).toStrictEqual([["revoked"], ["revoked"], []]);
+    await expectEndsAcrossFailover(trio, here, elsewhere);
   });
 
   test("on a cluster the records are polled", async () => {

@@ -3,6 +3,7 @@ import { createSojourn, type Duration, type Session, type SessionEndReason, type
 import type { RedisConnectionSettings } from "sojourn/redis";
 import { redisBucketSessionStore, redisSessionStore } from "sojourn/stores/redis";
 import { serverForTest } from "../support/redis-connections.ts";
+import type { RedisSentinels } from "../support/redis-sentinels.ts";
 import type { RedisServer } from "../support/redis-server.ts";
 import { TcpProxy } from "./tcp-proxy.ts";
 
@@ -45,7 +46,7 @@ export async function logIn(sessions: Sessions<Data>, userId: number): Promise<S
   return session;
 }
 
-/** Opens a socket of a session. @returns What it is told. */
+/** Opens a socket of a session. @returns Ends that it is told. */
 export async function openSocket(sessions: Sessions<Data>, cookie: string | undefined): Promise<Ending[]> {
   const told: Ending[] = [];
   (await sessions.open(cookie)).onEnded((reason) => told.push({ reason, at: Date.now() }));
@@ -61,7 +62,7 @@ interface BothOptions {
   readonly connect?: (proxy: TcpProxy) => RedisConnectionSettings;
 }
 
-/** Two applications on one server, and what is between them. */
+/** Two applications on one server, and the proxy before one of them. */
 interface Both {
   readonly server: RedisServer;
   readonly proxy: TcpProxy;
@@ -92,3 +93,28 @@ export async function waitForEnd(told: readonly Ending[], timeout: number): Prom
 
 /** Reasons that a socket was told. */
 export const reasonsOf = (told: readonly Ending[]): SessionEndReason[] => told.map(({ reason }) => reason);
+
+/** Fails a master over while one application watches, and expects that each end is told there, once. */
+export async function expectEndsAcrossFailover(
+  trio: RedisSentinels,
+  here: Sessions<Data>,
+  elsewhere: Sessions<Data>,
+): Promise<void> {
+  here.watch();
+  const sockets: Ending[][] = [];
+  for (const user of [7, 8, 9])
+    sockets.push(await openSocket(here, (await logIn(elsewhere, user)).cookieHeader));
+  await elsewhere.revokeUser(7);
+  await waitForEnd(sockets[0] ?? [], SECOND);
+  const master = await trio.master();
+  await trio.sentinels[0]?.command("SENTINEL", "FAILOVER", trio.name);
+  await vi.waitFor(async () => expect(await trio.master()).not.toBe(master), { timeout: 20_000 });
+  // Until then the old master goes on taking writes, and those are lost.
+  await vi.waitFor(async () => expect(String(await master.command("ROLE"))).toContain("slave"), {
+    timeout: 20_000,
+    interval: 100,
+  });
+  await vi.waitFor(() => elsewhere.revokeUser(8), { timeout: 20_000 });
+  await waitForEnd(sockets[1] ?? [], UNNOTICED + 4 * SECOND);
+  expect(sockets.map(reasonsOf)).toStrictEqual([["revoked"], ["revoked"], []]);
+}
