@@ -114,3 +114,23 @@ test("a response that does not extend its session leaves that, and a new key, to
   await browser.request((session) => session.data["n"]);
   expect(browser.cookie).not.toBe(cookie);
 });
+
+test("a response whose data cannot be saved notes no activity", async () => {
+  const { sessions, clock } = openHarness();
+  const browser = new Browser(sessions);
+  await browser.request((session) => session.login(7));
+  const lastSeen = async () => {
+    const times: number[] = [];
+    for await (const { lastSeenAt } of sessions.ofUser(7)) times.push(lastSeenAt.getTime());
+    return times;
+  };
+  const before = await lastSeen();
+  clock.advance(DAY);
+  const request = browser.begin();
+  const { data } = await request.session();
+  data["a"] = 1;
+  data["b"] = new Date();
+  await expect(request.finish()).rejects.toThrow("session.data.b is a Date");
+  expect(before).toHaveLength(1);
+  expect(await lastSeen()).toStrictEqual(before);
+});

@@ -76,7 +76,11 @@ export class SessionFinisher<Data extends object> {
     return this.#enqueue(async (deadline) => {
       const { home, cookie } = this.#state;
       const isDue = isExtending && this.#isActivityDue;
-      if (isDue) await this.#writer.recordActivity(deadline);
+      if (isDue) {
+        // Data that JSON cannot hold fails before any command.
+        data.delta();
+        await this.#writer.recordActivity(deadline);
+      }
       await this.#writer.save(data.delta(), deadline);
       if (isDue && this.#state.stored) home.throttle.mark(this.#state.stored.key);
       if (isDue) this.#writer.renewCookie();
