@@ -165,7 +165,7 @@ export const sessionMutants = [
   {
     name: "writes-do-not-list",
     file: "src/session/session-finisher.ts",
-    find: "if (isDue) await this.#writer.recordActivity(deadline);",
+    find: ["data.delta();", "        await this.#writer.recordActivity(deadline);"].join("\n"),
     replace: "",
     breaks: "A session that is only written stays in its user's list.",
     tests: ["src/session/activity.test.ts"],
@@ -410,5 +410,13 @@ export const sessionMutants = [
     replace: "if (this.#values?.has(key) !== true && !isAccessor(this.object, key)) return false;",
     breaks: "A part that was read and then replaced is saved.",
     tests: ["src/session/data/session-data-changes.test.ts"],
+  },
+  {
+    name: "refused-data-notes-activity",
+    file: "src/session/session-finisher.ts",
+    find: ["        data.delta();", ""].join("\n"),
+    replace: "",
+    breaks: "A response whose data cannot be saved sends no command.",
+    tests: ["src/session/activity.test.ts"],
   },
 ];
