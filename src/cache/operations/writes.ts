@@ -35,10 +35,14 @@ export class Writes {
     this.#core = core;
   }
 
-  /** See `cache.set`. */
-  async set(key: string, value: unknown, options: ConditionalSetOptions): Promise<boolean> {
-    checkCallOptions(options, "set");
-    return await this.#writeOne(key, value, options, toCondition(options));
+  /** See `cache.set`. Not `async`: the promises of that take 0.3 us of 7 (memcached, 100 callers). */
+  set(key: string, value: unknown, options: ConditionalSetOptions): Promise<boolean> {
+    try {
+      checkCallOptions(options, "set");
+      return this.#writeOne(key, value, options, toCondition(options));
+    } catch (error) {
+      return rejected(error);
+    }
   }
 
   /** See `cache.setMany`. */
@@ -217,6 +221,9 @@ function toCondition(options: ConditionalSetOptions): SetCondition {
   return xx ? "if-present" : "always";
 }
 
+const rejected = async (error: unknown): Promise<never> => {
+  throw error;
+};
 const isFirstStored = ([isStored]: readonly boolean[]): boolean => isStored === true;
 const onlyPath = (): string => "value";
 const memberPath = (key: string): string => `values[${JSON.stringify(key)}]`;

@@ -1,7 +1,5 @@
 import { readLease, writeState } from "../cell-state.ts";
-import type { StoredValue } from "../cache-store.ts";
-import type { Cell } from "../cells.ts";
-import { bufferOf } from "../scalar-pickle.ts";
+import type { Cell, CellEntry } from "../cells.ts";
 
 const NO_ENTRY = "!";
 const NO_END = "-";
@@ -13,23 +11,16 @@ const MAX_END = 11;
 
 const FORM = /^([!-]|[0-9a-z]{1,11})(?: ([A-Za-z0-9+/=]+))?$/;
 
-/** Returns a cell that has an entry alone, in the form of its value: text or bytes. */
-export function writeEntry(value: StoredValue, expiresAt: number): string | Buffer {
-  if (typeof value === "string") return `${toText(expiresAt)}\n${value}`;
-  return writeItem("", { entry: { value: bufferOf(value), expiresAt } });
-}
-
 /**
- * Returns the text of a cell: a line with the end of its entry in base 36, and with the lease if
- * there is one; then the entry's value.
+ * Returns the line that stands before the value of a cell's entry in an item: the end of the entry
+ * in base 36, and the lease if there is one.
  */
-export function writeItem(key: string, { entry, lease }: Cell): Buffer {
+export function writeHead(
+  key: string,
+  { entry, lease }: { readonly entry?: Pick<CellEntry, "expiresAt"> | undefined } & Pick<Cell, "lease">,
+): string {
   const end = entry === undefined ? NO_ENTRY : toText(entry.expiresAt);
-  const head = lease === undefined ? `${end}\n` : `${end} ${writeState(key, lease)}\n`;
-  const bytes = Buffer.allocUnsafe(head.length + (entry?.value.length ?? 0));
-  bytes.write(head, "latin1");
-  entry?.value.copy(bytes, head.length);
-  return bytes;
+  return lease === undefined ? `${end}\n` : `${end} ${writeState(key, lease)}\n`;
 }
 
 /** Reads a cell, whether its parts have expired or not. A text of another form is an empty one. */

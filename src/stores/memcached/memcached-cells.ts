@@ -1,19 +1,21 @@
 import type { Clock, EpochMilliseconds, Milliseconds } from "../../core/clock.ts";
 import type { Deadline } from "../../core/deadlines.ts";
 import { CacheUsageError, StoreServiceError } from "../../core/errors.ts";
-import type { CacheEntry } from "../cache-store.ts";
+import type { CacheEntry, StoredValue } from "../cache-store.ts";
 import { expiryAt, taking } from "../cell-rules.ts";
 import { readLock, writeState } from "../cell-state.ts";
 import type { Cell, CellEntry, CellLock, Cells, Decide, Decision } from "../cells.ts";
 import { KeyQueues } from "../key-queues.ts";
-import { readItem, writeEntry, writeItem } from "./cache-item.ts";
+import { readItem, writeHead } from "./cache-item.ts";
 import { type MemcachedClient, tokenOf } from "./client/memcached-client.ts";
 import type { MetaReply } from "./client/meta-reader.ts";
 import { toExpiration } from "./expiration.ts";
 
-/** Bytes to store, and for how long. */
+/** An item to store, and for how long. */
 interface Stored {
-  readonly bytes: Buffer | string;
+  /** Line before the value. */
+  readonly head: string;
+  readonly value: StoredValue;
   readonly life: Milliseconds | null;
 }
 
@@ -72,7 +74,7 @@ export class MemcachedCells implements Cells {
       const now = this.#clock.now();
       const { answer, next } = decide(readLock(value?.toString() ?? null), now);
       if (next === undefined) return { answer };
-      return { answer, next: { bytes: Buffer.from(writeState(key, next)), life: next.forgottenAt - now } };
+      return { answer, next: { head: "", value: writeState(key, next), life: next.forgottenAt - now } };
     });
   }
 
@@ -110,8 +112,8 @@ export class MemcachedCells implements Cells {
   }
 
   #put({ key, value, ttl }: CacheEntry, now: EpochMilliseconds, deadline: Deadline): Promise<MetaReply> {
-    const bytes = writeEntry(value, expiryAt(now, ttl));
-    return this.#write(key, { bytes, life: ttl }, NO_FLAGS, deadline);
+    const head = writeHead(key, { entry: { expiresAt: expiryAt(now, ttl) } });
+    return this.#write(key, { head, value, life: ttl }, NO_FLAGS, deadline);
   }
 
   #changeCell<Answer>(key: string, decide: Decide<Cell, Answer>, deadline: Deadline): Promise<Answer> {
@@ -123,7 +125,7 @@ export class MemcachedCells implements Cells {
       if (entry === undefined && lease === undefined) return { answer, next: null };
       const end = Math.max(entry?.expiresAt ?? 0, lease?.forgottenAt ?? 0);
       const life = end === Number.POSITIVE_INFINITY ? null : Math.max(1, end - now);
-      return { answer, next: { bytes: writeItem(key, next), life } };
+      return { answer, next: { head: writeHead(key, next), value: entry?.value ?? "", life } };
     });
   }
 
@@ -161,20 +163,24 @@ export class MemcachedCells implements Cells {
 
   #write(
     key: string,
-    { bytes, life }: Stored,
+    { head, value, life }: Stored,
     flags: readonly string[],
     deadline: Deadline,
   ): Promise<MetaReply> {
     // memcached deletes the stored item when a new one is too large.
-    if (bytes.length * MAX_BYTES_A_UNIT > this.#maxItemBytes && Buffer.byteLength(bytes) > this.#maxItemBytes)
-      return Promise.reject(
-        new StoreServiceError(
-          `The entry has ${Buffer.byteLength(bytes)} bytes, more than memcached takes (maxItemBytes ${this.#maxItemBytes}).`,
-          { outcome: "not-sent" },
-        ),
-      );
+    if ((head.length + value.length) * MAX_BYTES_A_UNIT > this.#maxItemBytes) {
+      const bytes = head.length + Buffer.byteLength(value);
+      if (bytes > this.#maxItemBytes) return Promise.reject(this.#tooLarge(bytes));
+    }
     const expiration = `T${toExpiration(life, this.#clock)}`;
-    return this.#client.ask("ms", key, [...flags, expiration], deadline, bytes);
+    return this.#client.ask("ms", key, [...flags, expiration], deadline, value, head);
+  }
+
+  #tooLarge(bytes: number): StoreServiceError {
+    return new StoreServiceError(
+      `The entry has ${bytes} bytes, more than memcached takes (maxItemBytes ${this.#maxItemBytes}).`,
+      { outcome: "not-sent" },
+    );
   }
 
   #toEntry({ value }: MetaReply): CellEntry | undefined {

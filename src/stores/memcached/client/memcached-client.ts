@@ -37,25 +37,28 @@ export class MemcachedClient {
    * @param item Any text, which {@link toMetaKey} fits to the protocol; or an item.
    * @param flags Flags of the command, each with its token.
    * @param value Data block of an `ms`; a text goes in UTF-8.
+   * @param head Text in ASCII before the value in the data block. One text of both would be copied to be
+   *   measured.
    */
   ask(
     name: "mg" | "md" | "ma" | "ms",
     item: string | Item,
     flags: readonly string[],
     deadline: Deadline,
-    value?: Buffer | string,
+    value?: Uint8Array | string,
+    head = "",
   ): Promise<MetaReply> {
     const { text, isBinary } = typeof item === "string" ? toMetaKey(item) : item;
     const serverOf = typeof item === "string" ? item : item.serverOf;
-    const size = value === undefined ? "" : ` ${Buffer.byteLength(value)}`;
+    const size = value === undefined ? "" : ` ${head.length + Buffer.byteLength(value)}`;
     const words = flags.length === 0 ? "" : ` ${flags.join(" ")}`;
-    const line = `${name} ${text}${size}${isBinary ? " b" : ""}${words}`;
-    return this.#ring.serverOf(serverOf).ask(line, value, deadline);
+    const start = `${name} ${text}${size}${isBinary ? " b" : ""}${words}\r\n${head}`;
+    return this.#ring.serverOf(serverOf).ask(start, value, deadline);
   }
 
   /** Asks all servers whether they answer. */
   async ping(deadline: Deadline): Promise<void> {
-    await Promise.all(this.#ring.servers.map((server) => server.ask("mn", undefined, deadline)));
+    await Promise.all(this.#ring.servers.map((server) => server.ask("mn\r\n", undefined, deadline)));
   }
 
   close(): void {

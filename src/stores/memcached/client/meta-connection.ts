@@ -43,15 +43,15 @@ class OutstandingCommand implements Expirable {
   sentAt = 0;
   isOver = false;
   readonly deadline: Deadline;
-  readonly line: string;
-  readonly value: Buffer | string | undefined;
+  readonly start: string;
+  readonly value: Uint8Array | string | undefined;
   readonly #resolve: (reply: MetaReply) => void;
   readonly #reject: (error: Error) => void;
   readonly #onTimeout: (command: OutstandingCommand) => void;
 
   constructor(
-    line: string,
-    value: Buffer | string | undefined,
+    start: string,
+    value: Uint8Array | string | undefined,
     deadline: Deadline,
     handlers: {
       readonly resolve: (reply: MetaReply) => void;
@@ -59,7 +59,7 @@ class OutstandingCommand implements Expirable {
       readonly onTimeout: (command: OutstandingCommand) => void;
     },
   ) {
-    this.line = line;
+    this.start = start;
     this.value = value;
     this.deadline = deadline;
     this.#resolve = handlers.resolve;
@@ -111,10 +111,11 @@ export class MetaConnection {
   /**
    * Sends a command.
    *
-   * @param line The command without its line end, sent in UTF-8.
-   * @param value Data block of an `ms`; a text goes in UTF-8.
+   * @param start Line of the command with its line end, and the beginning of a data block, sent in
+   *   UTF-8.
+   * @param value Rest of the data block of an `ms`; a text goes in UTF-8.
    */
-  ask(line: string, value: Buffer | string | undefined, deadline: Deadline): Promise<MetaReply> {
+  ask(start: string, value: Uint8Array | string | undefined, deadline: Deadline): Promise<MetaReply> {
     return new Promise((resolve, reject) => {
       const problem = this.#problem(deadline);
       if (problem !== undefined) {
@@ -122,7 +123,7 @@ export class MetaConnection {
         return;
       }
       const onTimeout = (command: OutstandingCommand): void => this.#timeOut(command);
-      const command = new OutstandingCommand(line, value, deadline, { resolve, reject, onTimeout });
+      const command = new OutstandingCommand(start, value, deadline, { resolve, reject, onTimeout });
       this.#unsent.push(command);
       this.#sweep.add(command);
       this.#open();
@@ -234,7 +235,7 @@ export class MetaConnection {
       command.sentAt = now;
       command.isSent = true;
       this.#sent.push(command);
-      text += `${command.line}\r\n`;
+      text += command.start;
       const { value } = command;
       if (value === undefined) continue;
       if (typeof value === "string") {
