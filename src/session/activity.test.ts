@@ -134,3 +134,17 @@ test("a response whose data cannot be saved notes no activity", async () => {
   expect(before).toHaveLength(1);
   expect(await lastSeen()).toStrictEqual(before);
 });
+
+test("a change that the handler makes while the activity is noted is saved with the others", async () => {
+  const { sessions, clock } = openHarness();
+  const browser = new Browser(sessions);
+  await browser.request((session) => session.login(7));
+  clock.advance(DAY);
+  const request = browser.begin();
+  const { data } = await request.session();
+  data["a"] = 1;
+  const finishing = request.finish();
+  data["b"] = 2;
+  await finishing;
+  expect(await browser.request((session) => ({ ...session.data }))).toMatchObject({ a: 1, b: 2 });
+});

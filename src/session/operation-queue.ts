@@ -19,13 +19,32 @@ class OperationPromise<Result> extends Promise<Result> {
   }
 }
 
+interface Operation<Result> {
+  readonly promise: OperationPromise<Result>;
+  readonly resolve: (result: Result) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+function newOperation<Result>(): Operation<Result> {
+  let [resolve, reject]: [(result: Result) => void, (error: unknown) => void] = [ignore, ignore];
+  const promise = new OperationPromise<Result>((onResult, onError) => {
+    [resolve, reject] = [onResult, onError];
+  });
+  return { promise, resolve, reject };
+}
+
+/** Resolves when an operation has settled. It does not count as observed, nor as unhandled. */
+function settled(operation: OperationPromise<unknown>): Promise<unknown> {
+  return Promise.prototype.then.call(operation, ignore, ignore);
+}
+
 /** Listener of {@link OperationQueue}. */
 export interface InterruptionListener {
   /** Called when an operation was interrupted. */
   noteInterruption(): void;
 }
 
-const IDLE = Promise.resolve();
+const ignore = (): void => {};
 const NO_FAILURES: readonly OperationPromise<unknown>[] = [];
 
 /**
@@ -36,7 +55,8 @@ export class OperationQueue {
   /** There is no response to fail, so an unawaited failure becomes a warning. */
   isUnattended = false;
   readonly #listener: InterruptionListener;
-  #tail: Promise<unknown> = IDLE;
+  /** The last operation, if there was one. */
+  #last: OperationPromise<unknown> | undefined = undefined;
   #running = 0;
   #failures: readonly OperationPromise<unknown>[] = NO_FAILURES;
 
@@ -50,31 +70,35 @@ export class OperationQueue {
 
   /** Resolves when all operations so far have settled. */
   get idle(): Promise<unknown> {
-    return this.#tail;
+    return this.#last === undefined ? Promise.resolve() : settled(this.#last);
   }
 
-  /** Runs an operation after all earlier ones. */
+  /** Runs an operation after all earlier ones; at once if there are none. */
   run<Result>(operation: () => Promise<Result>): Promise<Result> {
-    this.#running++;
-    const result = this.#tail.then(async () => {
+    const { promise, resolve, reject } = newOperation<Result>();
+    const perform = async (): Promise<void> => {
       try {
-        return await operation();
-      } catch (error) {
-        if (error instanceof SessionInterrupted) this.#listener.noteInterruption();
-        throw error;
-      } finally {
+        const result = await operation();
         this.#running--;
+        resolve(result);
+      } catch (error) {
+        this.#running--;
+        this.#fail(promise, error);
+        reject(error);
       }
-    });
-    const promise = new OperationPromise<Result>((resolve, reject) => {
-      result.then(resolve, reject);
-    });
-    // Later operations only wait. takeFailure reports a failure that the handler does not observe.
-    this.#tail = Promise.prototype.then.call(promise, undefined, () => {
-      this.#failures = [...this.#failures, promise];
-      if (this.isUnattended) setImmediate(() => void this.#warn());
-    });
+    };
+    const earlier = this.#running++ === 0 ? undefined : this.#last;
+    this.#last = promise;
+    void (earlier === undefined ? perform() : settled(earlier).then(perform));
     return promise;
+  }
+
+  /** {@link takeFailure} reports a failure that the handler does not observe. */
+  #fail(promise: OperationPromise<unknown>, error: unknown): void {
+    void settled(promise);
+    this.#failures = [...this.#failures, promise];
+    if (error instanceof SessionInterrupted) this.#listener.noteInterruption();
+    if (this.isUnattended) setImmediate(() => void this.#warn());
   }
 
   /** Removes all failures and returns the first unobserved one. */

@@ -1,7 +1,9 @@
 import type { Deadline } from "../core/deadlines.ts";
+import { rejectWith } from "../core/reject-with.ts";
 import type { ResponseStart } from "./http/request-contract.ts";
 import { userIdOf } from "./login/auth.ts";
 import type { OperationQueue } from "./operation-queue.ts";
+import type { Delta } from "./record/session-record.ts";
 import type { SessionState } from "./session-state.ts";
 import type { SessionWriter } from "./session-writer.ts";
 
@@ -66,22 +68,22 @@ export class SessionFinisher<Data extends object> {
 
   #saveChanges(isExtending: boolean): Promise<void> | undefined {
     const { data } = this.#state;
+    let delta: Delta;
     try {
-      if (!data.hasChanges) return undefined;
+      delta = data.delta();
+      if (delta.size === 0) return undefined;
     } catch (error) {
-      return this.#enqueue(async () => {
-        throw error;
-      });
+      return this.#enqueue(() => rejectWith(error));
     }
     return this.#enqueue(async (deadline) => {
       const { home, cookie } = this.#state;
       const isDue = isExtending && this.#isActivityDue;
       if (isDue) {
-        // Data that JSON cannot hold fails before any command.
-        data.delta();
         await this.#writer.recordActivity(deadline);
+        // The handler may have changed more meanwhile.
+        delta = data.delta();
       }
-      await this.#writer.save(data.delta(), deadline);
+      await this.#writer.save(delta, deadline);
       if (isDue && this.#state.stored) home.throttle.mark(this.#state.stored.key);
       if (isDue) this.#writer.renewCookie();
       cookie.noteConfirmed();

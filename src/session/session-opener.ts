@@ -1,5 +1,6 @@
 import { Deadline } from "../core/deadlines.ts";
 import { InsecureRequestError } from "../core/errors.ts";
+import { rejectWith } from "../core/reject-with.ts";
 import { type CookieAttributes, type CookieReading, readCookie } from "./http/cookie.ts";
 import { applySchema, type DataSchema, type OnInvalid } from "./data/data-schema.ts";
 import type { PlainHttp } from "./http/plain-http.ts";
@@ -50,8 +51,13 @@ export class SessionOpener<Data extends object> {
 
   /** Loads the session of a request. */
   openFor(info: RequestInfo, onInvalid: OnInvalid | undefined): Promise<Session<Data>> {
-    if (this.#options.plainHttp.isRefused(info)) return this.#refuse(info);
-    return this.#open(info, onInvalid, info.areHeadersSent?.() ?? false);
+    try {
+      if (this.#options.plainHttp.isRefused(info)) return this.#refuse(info);
+      return this.#open(info, onInvalid, info.areHeadersSent?.() ?? false);
+    } catch (error) {
+      // Of the adapter's functions.
+      return rejectWith(error);
+    }
   }
 
   /** Loads the session of a Cookie header. */

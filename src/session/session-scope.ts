@@ -86,16 +86,18 @@ export class LazySessionScope<Data extends object> implements SessionScope, Late
     events.emit("lateChange", storedAt === undefined ? {} : { session: events.nameOf(storedAt) });
   }
 
-  async #open(onInvalid: OnInvalid | undefined): Promise<Session<Data>> {
-    try {
-      const session = await this.#parts.opener.openFor(this.#info, onInvalid);
-      this.#session = session;
-      if (this.#isResponseOver) session.watchUse(new LateChangeWatch(session, this));
-      return session;
-    } catch (error) {
-      this.#opening = undefined;
-      throw error;
-    }
+  #open(onInvalid: OnInvalid | undefined): Promise<Session<Data>> {
+    return this.#parts.opener.openFor(this.#info, onInvalid).then(
+      (session) => {
+        this.#session = session;
+        if (this.#isResponseOver) session.watchUse(new LateChangeWatch(session, this));
+        return session;
+      },
+      (error: unknown) => {
+        this.#opening = undefined;
+        throw error;
+      },
+    );
   }
 
   /** Finishes a session that the handler did not await, but may use once it is loaded. */

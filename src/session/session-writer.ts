@@ -56,9 +56,9 @@ export class SessionWriter<Data extends object> {
   }
 
   /** Saves changes, if there are any. */
-  async save(pending: Delta, deadline: Deadline): Promise<void> {
-    if (pending.size === 0) return;
-    await this.#commit(pending, (newest) => mergeDelta(pending, this.#state.data, newest), deadline);
+  save(pending: Delta, deadline: Deadline): Promise<void> {
+    if (pending.size === 0) return DONE;
+    return this.#commit(pending, (newest) => mergeDelta(pending, this.#state.data, newest), deadline);
   }
 
   /** Writes the record again without a change: with the present secret, and a new time. */
@@ -332,6 +332,8 @@ export class SessionWriter<Data extends object> {
     for (const path of conflicts) this.#state.services.events.emit("conflict", { path });
   }
 }
+
+const DONE = Promise.resolve();
 
 const FROM_OTHER_SITE =
   "A page of another site sent this request, without the session's cookie: the browser may have withheld the cookie of " +

@@ -211,7 +211,7 @@ export class Session<Data extends object = UntypedData> {
    * changes.
    */
   save(): Promise<void> {
-    return this.#enqueue(async (deadline) => this.#writer.save(this.#state.data.delta(), deadline));
+    return this.#enqueue((deadline) => this.#writer.save(this.#state.data.delta(), deadline));
   }
 
   /**

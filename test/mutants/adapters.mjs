@@ -77,8 +77,8 @@ export const adapterMutants = [
   {
     name: "koa-saves-in-the-hold-alone",
     file: "src/adapters/koa/index.ts",
-    find: "if (saving !== undefined) await saving.catch((error: unknown) => refuse(ctx, error));",
-    replace: "",
+    find: "if (saving === undefined) return;",
+    replace: "return;",
     breaks: "A failed save is an error for the middleware before.",
     tests: ["test/integration/adapters/koa.test.ts"],
   },

@@ -67,7 +67,12 @@ export function koaSessions<Data extends object>(
     if (ctx.respond === false) return;
     // Here an error still goes to the middleware before this one.
     const saving = saveEarly(ctx.res, ctx.res.statusCode);
-    if (saving !== undefined) await saving.catch((error: unknown) => refuse(ctx, error));
+    if (saving === undefined) return;
+    try {
+      await saving;
+    } catch (error) {
+      refuse(ctx, error);
+    }
   };
 }
 

@@ -1,4 +1,5 @@
 import type { ServerResponse } from "node:http";
+import { rejectWith } from "../../core/reject-with.ts";
 import { ErrorResponse } from "./error-response.ts";
 import {
   goneError,
@@ -12,7 +13,7 @@ import { guardStream, isHttp2 } from "./http2-response.ts";
 import { KeptConnection } from "./kept-connection.ts";
 import { protocolOf } from "./protocols.ts";
 import { applyHead, resetHead } from "./response-head.ts";
-import { rejectWith, type ResponseHook, ResponseHooks, warnOfFailure } from "./response-hooks.ts";
+import { type ResponseHook, ResponseHooks, warnOfFailure } from "./response-hooks.ts";
 import { redirectsListeners, type ResponseMethods, ResponseOverrides, uncover } from "./response-methods.ts";
 import type { ResponseProtocol } from "./response-protocol.ts";
 import { SharedOverrides, type SharedWriter } from "./shared-overrides.ts";

@@ -1,4 +1,5 @@
 import type { ServerResponse } from "node:http";
+import { rejectWith } from "../../core/reject-with.ts";
 import type { ResponseStart, SessionScope } from "../../session/http/request-contract.ts";
 import { editHead } from "./response-head.ts";
 
@@ -108,9 +109,4 @@ function finishOrFail(scope: SessionScope, start: ResponseStart): Promise<void> 
   } catch (error) {
     return rejectWith(error);
   }
-}
-
-/** `Promise.reject` for a caught error. */
-export async function rejectWith(error: unknown): Promise<never> {
-  throw error;
 }

@@ -2,6 +2,7 @@ import type { Milliseconds } from "../../core/clock.ts";
 import type { Deadline } from "../../core/deadlines.ts";
 import { CacheUsageError } from "../../core/errors.ts";
 import { newNonce } from "../../core/ids.ts";
+import { rejectWith } from "../../core/reject-with.ts";
 import { writeInChunks, writtenInPart } from "../../stores/await-writes.ts";
 import type { CacheEntry, SetCondition } from "../../stores/cache-store.ts";
 import type { CacheCore } from "../cache-core.ts";
@@ -41,7 +42,7 @@ export class Writes {
       checkCallOptions(options, "set");
       return this.#writeOne(key, value, options, toCondition(options));
     } catch (error) {
-      return rejected(error);
+      return rejectWith(error);
     }
   }
 
@@ -221,9 +222,6 @@ function toCondition(options: ConditionalSetOptions): SetCondition {
   return xx ? "if-present" : "always";
 }
 
-const rejected = async (error: unknown): Promise<never> => {
-  throw error;
-};
 const isFirstStored = ([isStored]: readonly boolean[]): boolean => isStored === true;
 const onlyPath = (): string => "value";
 const memberPath = (key: string): string => `values[${JSON.stringify(key)}]`;

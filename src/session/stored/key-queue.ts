@@ -1,11 +1,10 @@
 import type { SessionKey } from "../../core/ids.ts";
 import type { Version } from "../record/record-serializer.ts";
 
-const IDLE = Promise.resolve();
-
 /** The tasks of one session. */
 class Line {
-  tail: Promise<unknown> = IDLE;
+  /** The last task; `undefined`: none waits or runs. */
+  last: Promise<unknown> | undefined = undefined;
   waiting = 0;
   latest: Version | undefined = undefined;
 
@@ -14,7 +13,7 @@ class Line {
    * the next full garbage collection, and it to all that its tasks have used.
    */
   clear(): void {
-    this.tail = IDLE;
+    this.last = undefined;
     this.latest = undefined;
   }
 }
@@ -28,7 +27,7 @@ export class KeyQueue {
   readonly #lines = new Map<SessionKey, Line>();
 
   /**
-   * Runs a task when all earlier ones have settled.
+   * Runs a task when all earlier ones have settled; at once if there are none.
    *
    * @param task Gets the newest version known in this process, if an earlier task has left one.
    */
@@ -39,8 +38,9 @@ export class KeyQueue {
     const line = this.#lines.get(key) ?? new Line();
     this.#lines.set(key, line);
     line.waiting++;
-    const turn = line.tail.then(() => this.#take(line, task));
-    line.tail = turn.catch(() => {});
+    const take = (): Promise<Result> => this.#take(line, task);
+    const turn = line.last === undefined ? take() : line.last.then(take, take);
+    line.last = turn;
     try {
       return await turn;
     } finally {

@@ -119,9 +119,13 @@ export class RecordWriter {
     if (ttl <= 0) return this.#deleteExpired(storageKey, newest.version, deadline);
     if (mayOutliveEntry(newest.version.record, record)) await this.list(newest, record, undefined, deadline);
     const { text, version } = this.#serializer.encode(record, storageKey);
-    const result = await this.#settle(new StoredSession(newest, version), deadline, () =>
-      this.#store.commit(storageKey, text, newest.version.etag, ttl, deadline),
-    );
+    let result: CommitResult;
+    try {
+      result = await this.#store.commit(storageKey, text, newest.version.etag, ttl, deadline);
+    } catch (error) {
+      await this.#confirm(storageKey, version, error, deadline);
+      return new CommittedVersion(version);
+    }
     return result.status === "committed" ? new CommittedVersion(version) : result;
   }
 
@@ -271,29 +275,32 @@ export class RecordWriter {
   ): Promise<StoredSession | undefined> {
     const { text, version } = this.#serializer.encode(record, place.storageKey);
     const ttl = Math.max(1, life);
-    const stored = { ...place, version };
-    const result = await this.#settle(stored, deadline, () =>
-      this.#store.create(place.storageKey, text, ttl, deadline),
-    );
-    return result.status === "exists" ? undefined : stored;
-  }
-
-  /** Runs a write. If its answer got lost, checks once whether the stored record has its nonce. */
-  async #settle<Result extends { status: string }>(
-    written: StoredSession,
-    deadline: Deadline,
-    write: () => Promise<Result>,
-  ): Promise<Result | { status: "committed" }> {
+    const stored = new StoredSession(place, version);
     try {
-      return await write();
+      const result = await this.#store.create(place.storageKey, text, ttl, deadline);
+      return result.status === "exists" ? undefined : stored;
     } catch (error) {
-      if (!isLost(error) || deadline.hasPassed) throw error;
-      if (await this.#isInStore(written, deadline)) return { status: "committed" };
-      throw error;
+      await this.#confirm(place.storageKey, version, error, deadline);
+      return stored;
     }
   }
 
-  async #isInStore({ storageKey, version }: StoredSession, deadline: Deadline): Promise<boolean> {
+  /**
+   * Checks once, after a write whose answer got lost, whether the stored record has its nonce.
+   *
+   * @throws The error of the write, if it has or may have failed.
+   */
+  async #confirm(
+    storageKey: SessionKey,
+    version: Version,
+    error: unknown,
+    deadline: Deadline,
+  ): Promise<void> {
+    if (!isLost(error) || deadline.hasPassed) throw error;
+    if (!(await this.#isInStore(storageKey, version, deadline))) throw error;
+  }
+
+  async #isInStore(storageKey: SessionKey, version: Version, deadline: Deadline): Promise<boolean> {
     try {
       const text = await this.#store.read(storageKey, deadline);
       const found = text === undefined ? "absent" : this.#serializer.decode(text, storageKey);

@@ -132,7 +132,7 @@ export class SessionRecords {
   /** Loads the session of a key, even if the key was just renewed. */
   async load(key: SessionKey, deadline: Deadline): Promise<LoadResult> {
     const place = new KeyPair(key, this.#storedKeyOf(key));
-    const found = await this.#loadAt(place, deadline);
+    const found = this.#loaded(place, await this.#store.read(place.storageKey, deadline));
     return found.status === "absent" ? this.#loadRenewed(place, deadline) : found;
   }
 
@@ -335,7 +335,7 @@ export class SessionRecords {
    * @returns `undefined` when it has ended.
    */
   async find(place: SessionKeys, deadline: Deadline): Promise<StoredSession | undefined> {
-    const found = await this.#loadAt(place, deadline);
+    const found = this.#loaded(place, await this.#store.read(place.storageKey, deadline));
     const loaded = found.status === "absent" ? await this.#loadRenewed(place, deadline) : found;
     return loaded.status === "live" ? loaded.stored : undefined;
   }
@@ -427,9 +427,9 @@ export class SessionRecords {
     return typeof version === "string" ? undefined : version.record.metadata.created;
   }
 
-  async #loadAt(place: SessionKeys, deadline: Deadline): Promise<LoadResult> {
+  /** @param text Record of the place; `undefined`: it has none. */
+  #loaded(place: SessionKeys, text: string | undefined): LoadResult {
     const { storageKey } = place;
-    const text = await this.#store.read(storageKey, deadline);
     if (text === undefined) return { status: "absent", storageKey };
     const version = this.#serializer.decode(text, storageKey);
     if (typeof version === "string") return { status: "undecodable", reason: version };
@@ -446,7 +446,7 @@ export class SessionRecords {
       const next = departure.reason === "renewed" ? keysOf(departure, place.key) : undefined;
       if (next === undefined)
         return { status: "moved", reason: departure.reason, storageKey: place.storageKey };
-      const found = await this.#loadAt(next, deadline);
+      const found = this.#loaded(next, await this.#store.read(next.storageKey, deadline));
       if (found.status !== "absent") return found;
       place = next;
     }

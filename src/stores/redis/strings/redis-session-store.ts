@@ -40,10 +40,9 @@ export class RedisSessionStore implements SessionStore {
     this.tombstones = new RedisTombstones(usual, `${keys.namespace.slice(0, -1)}-moved:`);
   }
 
-  async read(key: SessionKey, deadline: Deadline): Promise<string | undefined> {
+  read(key: SessionKey, deadline: Deadline): Promise<string | undefined> {
     const redisKey = this.#keys.redisKeyOf(key);
-    const record = await this.#connection.command(["GET", redisKey], deadline, redisKey);
-    return typeof record === "string" ? record : undefined;
+    return this.#connection.command(["GET", redisKey], deadline, redisKey).then(toRecord);
   }
 
   async create(
@@ -114,7 +113,7 @@ export class RedisSessionStore implements SessionStore {
     return Promise.resolve();
   }
 
-  async #runIfMatch(
+  #runIfMatch(
     connection: RedisConnection,
     script: RedisScript,
     key: SessionKey,
@@ -123,8 +122,12 @@ export class RedisSessionStore implements SessionStore {
     deadline: Deadline,
   ): Promise<CommitResult> {
     const scriptArgs = [...luaRange(etag), etag.text, ...args];
-    return toCommitResult(await connection.run(script, [this.#keys.redisKeyOf(key)], scriptArgs, deadline));
+    return connection.run(script, [this.#keys.redisKeyOf(key)], scriptArgs, deadline).then(toCommitResult);
   }
+}
+
+function toRecord(reply: RedisReply): string | undefined {
+  return typeof reply === "string" ? reply : undefined;
 }
 
 function toCommitResult(reply: RedisReply): CommitResult {
