@@ -98,7 +98,7 @@ export const services = [
     // Without the package apache2, which starts a server of its own. Its command stands where those
     // of databases do.
     tools: [{ commands: ["apache2"], isDatabase: true, aptPackages: ["apache2-bin"] }],
-    projects: ["integration"],
+    projects: ["promises", "integration"],
   },
   {
     name: "chromium",

@@ -55,7 +55,7 @@ export class SessionOpener<Data extends object> {
       if (this.#options.plainHttp.isRefused(info)) return this.#refuse(info);
       return this.#open(info, onInvalid, info.areHeadersSent?.() ?? false);
     } catch (error) {
-      // Of the adapter's functions.
+      // The adapter's functions may throw.
       return rejectWith(error);
     }
   }

@@ -27,6 +27,18 @@ export const adapterMutants = [
     tests: ["test/integration/adapters/fastify.test.ts"],
   },
   {
+    name: "fastify-answers-a-job-after-the-save",
+    file: "src/adapters/fastify/index.ts",
+    find: "if (saveEarly(responseOf(reply), status, onSaved, onFailed) === undefined) onSaved();",
+    replace: [
+      "const saving = saveEarly(responseOf(reply), status);",
+      "  if (saving === undefined) onSaved();",
+      "  else void saving.then(onSaved, onFailed);",
+    ].join("\n"),
+    breaks: "A handler that returns between the end of the save and the answer causes no second answer.",
+    tests: ["test/integration/adapters/fastify.test.ts"],
+  },
+  {
     name: "h3-hides-an-unknown-address",
     file: "src/adapters/h3/index.ts",
     find: "return NOT_FOUND;",

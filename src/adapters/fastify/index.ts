@@ -90,17 +90,12 @@ export function fastifySessions<Data extends object>(
 /** `onSend`: here an error still goes to the error handler, and Fastify has written nothing. */
 function save(_request: FastifyRequest, reply: FastifyReply, payload: unknown, done: Done): void {
   const status = payload instanceof Response ? payload.status : reply.statusCode;
-  const saving = saveEarly(responseOf(reply), status);
-  if (saving === undefined) {
-    done(null, payload);
-    return;
-  }
-  saving.then(
-    () => done(null, payload),
-    (error: unknown) => {
-      endUnsentBody(payload);
-      resetReply(reply, error);
-      done(asError(error));
-    },
-  );
+  const onSaved = (): void => done(null, payload);
+  const onFailed = (error: unknown): void => {
+    endUnsentBody(payload);
+    resetReply(reply, error);
+    done(asError(error));
+  };
+  // An async handler may return between any two promise jobs, and Fastify then asks whether it has answered.
+  if (saveEarly(responseOf(reply), status, onSaved, onFailed) === undefined) onSaved();
 }

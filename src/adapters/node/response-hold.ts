@@ -26,6 +26,10 @@ interface Head {
 
 const NO_HEAD: Head = { status: 0, isImplicit: false };
 const NO_LISTENERS: readonly (() => void)[] = [];
+const doNothing = (): void => {};
+const rethrow = (error: unknown): never => {
+  throw error;
+};
 const EXPLICIT_CALL = { isImplicit: false, isLastCall: false };
 
 /**
@@ -49,11 +53,23 @@ export function isHeld(response: ServerResponse): boolean {
  * Saves the sessions of a held response before its head is requested, so that the framework itself
  * can answer a failure, after which nothing more is saved. The hold saves later changes.
  *
+ * Meanwhile the response looks ended, so that frameworks refuse a second answer. A framework that
+ * asks for this at any time continues in the callbacks: they run in the same turn as the end of that
+ * look, before any other code.
+ *
  * @param status Status that the response is about to have.
- * @returns `undefined` when there is nothing to wait for.
+ * @param onSaved Does nothing by default.
+ * @param onFailed Throws the error by default.
+ * @returns The end of the callback; `undefined` when there is nothing to wait for, and no callback
+ *   is called.
  */
-export function saveEarly(response: ServerResponse, status: number): Promise<void> | undefined {
-  return holdOf(response)?.saveEarly(status);
+export function saveEarly(
+  response: ServerResponse,
+  status: number,
+  onSaved: () => void = doNothing,
+  onFailed: (error: unknown) => void = rethrow,
+): Promise<void> | undefined {
+  return holdOf(response)?.saveEarly(status, onSaved, onFailed);
 }
 
 /**
@@ -212,17 +228,23 @@ class ResponseHold implements SharedWriter {
     };
   }
 
-  /** Meanwhile the response looks ended, as after `end`: frameworks refuse a second answer. */
-  saveEarly(status: number): Promise<void> | undefined {
+  saveEarly(
+    status: number,
+    onSaved: () => void,
+    onFailed: (error: unknown) => void,
+  ): Promise<void> | undefined {
     const pending = this.#mustSave ? this.#finish(false, status) : undefined;
     if (pending === undefined) return undefined;
     this.#showEnded();
     return pending.then(
-      () => this.#endEarlySave(),
+      () => {
+        this.#endEarlySave();
+        onSaved();
+      },
       (error: unknown) => {
         this.#hasFailedEarly = true;
         this.#endEarlySave();
-        throw error;
+        onFailed(error);
       },
     );
   }

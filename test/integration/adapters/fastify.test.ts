@@ -197,19 +197,40 @@ describe("a failed save", () => {
   });
 });
 
-test("a handler that calls reply.send() and returns nothing sends its page once", async () => {
-  const thrown = watchProcess();
-  const sessions = new StubSessions();
-  sessions.save = () => turns(3);
-  const app = await makeApp(sessions);
-  app.get("/", async (request, reply) => {
-    sessions.use(request);
-    void reply.send("page");
+describe("a handler that calls reply.send() and returns nothing, after any number of promise jobs", () => {
+  const outcomes = [
+    { result: "succeeds", fails: false, answer: { statusCode: 200, body: "page" } },
+    { result: "fails", fails: true, answer: HANDLED },
+  ];
+
+  test.for(outcomes)("sends one answer when the save $result", async ({ fails, answer }) => {
+    const thrown = watchProcess();
+    const [app, sessions] = await makeFailing();
+    app.get<{ Querystring: { save: string; rest: string } }>("/", async (request, reply) => {
+      const { save, rest } = request.query;
+      sessions.save = async ({ headersSent }) => {
+        if (headersSent) return;
+        await jobs(Number(save));
+        if (fails) throw saveError();
+      };
+      sessions.use(request);
+      void reply.send("page");
+      await jobs(Number(rest));
+    });
+    for (let save = 0; save <= 3; save++)
+      for (let rest = 0; rest <= 15; rest++)
+        expect(await app.inject({ url: "/", query: { save: `${save}`, rest: `${rest}` } })).toMatchObject(
+          answer,
+        );
+    await turns();
+    expect(thrown).toEqual([]);
   });
-  expect(await app.inject("/")).toMatchObject({ statusCode: 200, body: "page" });
-  await turns();
-  expect(thrown).toEqual([]);
 });
+
+/** Lets a number of promise jobs pass. */
+async function jobs(count: number): Promise<void> {
+  for (let done = 0; done < count; done++) await Promise.resolve();
+}
 
 test.each([
   [false, false, "127.0.0.1"],

@@ -118,7 +118,7 @@ describeWithRedis("a cache in memory before Redis", () => {
     await server.command("DEBUG", "SET-ACTIVE-EXPIRE", "0");
     onTestFinished(async () => void (await server.command("DEBUG", "SET-ACTIVE-EXPIRE", "1")));
     await one.set("k", "short", { timeout: 2 });
-    const isOver = pause(2000);
+    const isOver = pause(2250);
     expect(await one.get("k")).toBe("short");
     await isOver;
     expect(await one.get("k")).toBeUndefined();
