@@ -6,6 +6,7 @@ export {
   rawValue,
   readJson,
   readMembers,
+  NO_PRIMITIVE,
   type RawMember,
   type RawValue,
 } from "./lossless-reader.ts";

@@ -11,7 +11,12 @@ export interface RawValue {
 export interface RawMember extends RawValue {
   /** The key with its quotes and escapes. */
   readonly keyText: string;
+  /** The value, if it is read without `JSON.parse`; {@link NO_PRIMITIVE} for all others. */
+  readonly primitive: unknown;
 }
+
+/** Stands for objects, arrays, strings with escapes and numbers that `JSON.parse` may change. */
+export const NO_PRIMITIVE: unique symbol = Symbol("no primitive");
 
 /**
  * Cuts a JSON object into one slice per key. Checks the whole text, and builds no values.
@@ -66,11 +71,35 @@ class Member implements RawMember {
   readonly text: string;
   readonly isPlain: boolean;
   readonly keyText: string;
+  /** `undefined`: not read yet. */
+  #primitive: unknown = undefined;
 
   constructor(keyText: string, text: string, isPlain: boolean) {
     this.text = text;
     this.isPlain = isPlain;
     this.keyText = keyText;
+  }
+
+  get primitive(): unknown {
+    return (this.#primitive ??= readPrimitive(this));
+  }
+}
+
+function readPrimitive({ text, isPlain }: RawValue): unknown {
+  switch (text.charCodeAt(0)) {
+    case OPEN_OBJECT:
+    case OPEN_ARRAY:
+      return NO_PRIMITIVE;
+    case QUOTE:
+      return text.includes("\\") ? NO_PRIMITIVE : text.slice(1, -1);
+    case LETTER_T:
+      return true;
+    case LETTER_F:
+      return false;
+    case LETTER_N:
+      return null;
+    default:
+      return isPlain ? Number(text) : NO_PRIMITIVE;
   }
 }
 

@@ -404,6 +404,22 @@ export const sessionMutants = [
     tests: ["src/session/data/session-data-changes.test.ts"],
   },
   {
+    name: "values-without-structure-are-unchanged",
+    file: "src/session/data/session-data.ts",
+    find: "return Object.is(this.#members[key], stored.primitive);",
+    replace: "return Object.hasOwn(this.object, key);",
+    breaks: "A text, number or boolean that was replaced is saved.",
+    tests: ["src/session/session-data.test.ts", "src/session/data/session-data-changes.test.ts"],
+  },
+  {
+    name: "a-saved-value-is-compared-with-the-loaded-one",
+    file: "src/session/data/session-data.ts",
+    find: "this.#base?.has(key) === true ? undefined : this.#record.members.get(key)",
+    replace: "this.#record.members.get(key)",
+    breaks: "A value that is set back to what was loaded, after another one was saved, is saved again.",
+    tests: ["src/session/data/session-data-changes.test.ts"],
+  },
+  {
     name: "parts-that-were-replaced-are-unchanged",
     file: "src/session/data/session-data.ts",
     find: "if (!isAccessor(this.object, key)) return false;",

@@ -26,7 +26,7 @@ const STEPS = {
   save: (data: SessionData<Data>) => data.markSaved(data.delta()),
 };
 
-const KEYS = ["number", "text", "list", "nothing", "more"];
+const KEYS = ["number", "text", "escaped", "list", "nothing", "more"];
 const value = fc.oneof(fc.constantFrom(1, 2, null, "a", "b", true), fc.constant("list"));
 const step: fc.Arbitrary<Step> = fc.tuple(
   fc.constantFrom(...(Object.keys(STEPS) as (keyof typeof STEPS)[])),
@@ -48,10 +48,16 @@ test("the changes are those that a comparison of all texts finds, whatever came 
   fc.assert(
     fc.property(fc.array(step, { maxLength: 30 }), (steps) => {
       const data = new SessionData<Data>(
-        SessionRecord.parse('{"number":1,"text":"a","list":[1],"nothing":null}'),
+        SessionRecord.parse(String.raw`{"number":1,"text":"a","escaped":"\"","list":[1],"nothing":null}`),
       );
       const stored = new Map(
-        Object.entries({ number: "1", text: '"a"', list: "[1]", nothing: "null" } as const),
+        Object.entries({
+          number: "1",
+          text: '"a"',
+          escaped: String.raw`"\""`,
+          list: "[1]",
+          nothing: "null",
+        } as const),
       ) as Map<string, string>;
       for (const [name, key, given] of steps) {
         const delta = data.delta();
