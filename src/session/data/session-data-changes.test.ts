@@ -50,15 +50,15 @@ test("the changes are those that a comparison of all texts finds, whatever came 
       const data = new SessionData<Data>(
         SessionRecord.parse(String.raw`{"number":1,"text":"a","escaped":"\"","list":[1],"nothing":null}`),
       );
-      const stored = new Map(
+      const stored = new Map<string, string>(
         Object.entries({
           number: "1",
           text: '"a"',
           escaped: String.raw`"\""`,
           list: "[1]",
           nothing: "null",
-        } as const),
-      ) as Map<string, string>;
+        }),
+      );
       for (const [name, key, given] of steps) {
         const delta = data.delta();
         STEPS[name](data, key, given === "list" ? [given] : given);
