@@ -1,6 +1,6 @@
 import { Readable } from "node:stream";
 import { describe, expect, test } from "vitest";
-import { letStandFor, linkTargetOf, makeObjectLinks } from "./object-links.ts";
+import { isCopyOfRequest, letStandFor, linkTargetOf, makeObjectLinks } from "./object-links.ts";
 
 test("an object has the value that was set, and no other one has", () => {
   const links = makeObjectLinks<string>();
@@ -49,6 +49,18 @@ test("a stream is linked by its state, and anything else by itself", () => {
   expect(linkTargetOf(Object.create(stream) as object)).toBe(target);
   for (const other of [{}, { _readableState: "text" }, undefined, null, "text"])
     expect(linkTargetOf(other)).toBe(other);
+});
+
+test("a proxy of a request is a copy, which does not stand for it, nor does an event of h3 1 around it", () => {
+  const request = new Readable();
+  const proxy = new Proxy(request, {});
+  const event = { node: { req: proxy, res: {} }, req: proxy, res: {} };
+  for (const copy of [proxy, event]) {
+    expect(linkTargetOf(copy)).toBe(copy);
+    expect(isCopyOfRequest(copy)).toBe(true);
+  }
+  for (const other of [request, { node: { req: request } }, {}, undefined, "text"])
+    expect(isCopyOfRequest(other)).toBe(false);
 });
 
 test.each([

@@ -1,3 +1,5 @@
+import { types } from "node:util";
+
 /**
  * Values linked to objects, as in a WeakMap.
  *
@@ -68,10 +70,18 @@ export function letStandFor(representative: object, request: object): void {
  */
 export function linkTargetOf<Request>(request: Request): Request | object {
   if (!isObject(request)) return request;
-  const { _readableState: state } = request as Wrapper;
-  return isObject(state)
-    ? state
-    : (REPRESENTED.get(request) ?? stateWithin(request) ?? targetWithin(request) ?? request);
+  return (
+    stateOf(request) ?? REPRESENTED.get(request) ?? stateWithin(request) ?? targetWithin(request) ?? request
+  );
+}
+
+/**
+ * Returns whether an object is a copy that stands for no request: a proxy of one, or an event of h3 1
+ * around it. Nitro 2 makes both for a handler whose response it caches for all visitors.
+ */
+export function isCopyOfRequest(given: unknown): boolean {
+  if (!isObject(given)) return false;
+  return types.isProxy(given) || types.isProxy((given as Wrapper).node?.req);
 }
 
 /**
@@ -83,6 +93,12 @@ function targetWithin({ request, context }: Wrapper): object | undefined {
   return REPRESENTED.get(context) ?? REPRESENTED.get(request) ?? request;
 }
 
+/** Returns the stream state of a request. Through a proxy, it would make a copy stand for its original. */
+function stateOf(request: object): object | undefined {
+  const { _readableState: state } = request as Wrapper;
+  return isObject(state) && !types.isProxy(request) ? state : undefined;
+}
+
 interface Wrapper {
   readonly _readableState?: unknown;
   readonly raw?: unknown;
@@ -90,13 +106,14 @@ interface Wrapper {
   readonly res?: unknown;
   readonly request?: unknown;
   readonly context?: unknown;
+  readonly node?: { readonly req?: unknown } | undefined;
 }
 
 function stateWithin(wrapper: Wrapper): object | undefined {
   const inner = wrapper.raw ?? wrapper.req;
   if (!isObject(inner)) return undefined;
-  const { _readableState: state } = inner as Wrapper;
-  if (!isObject(state)) return undefined;
+  const state = stateOf(inner);
+  if (state === undefined) return undefined;
   // A response of Node has `req` alone, and is no request. Hono's context makes its `res` when that
   // is read, so that it is not asked before.
   return wrapper.raw === undefined && wrapper.res === undefined ? undefined : state;

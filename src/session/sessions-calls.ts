@@ -4,6 +4,7 @@ import { describeKind, describeValue } from "../core/descriptions.ts";
 import { DURATION_EXPECTED, toMilliseconds } from "../core/durations.ts";
 import { SessionUsageError } from "../core/errors.ts";
 import { isSessionKey } from "../core/ids.ts";
+import { isCopyOfRequest } from "../core/object-links.ts";
 
 /** Maximum time to live of a restored session: 1000 years. Redis can represent 285 000. */
 const MAX_TTL: Milliseconds = 1000 * 365.25 * 86_400_000;
@@ -102,10 +103,21 @@ const USE_ADAPTER =
   "Mount one before the handlers that use sessions, for example app.use(expressSessions(sessions)), and pass the request " +
   "object itself.";
 
+/** Returns the message for a session that is asked for where its response goes to all visitors. */
+export function describeCached(beginning: string): string {
+  return (
+    `${beginning} a handler whose response it caches for all visitors: cachedEventHandler, or a route rule with cache or swr. ` +
+    "Such a handler has no session. Read it in a handler that is not cached, or do not cache this one."
+  );
+}
+
 /** Returns the message for a request unknown to all adapters. */
 export function describeUnseen(request: unknown): string {
   if (typeof request !== "object" || request === null) {
     return `sessions.from() expected a request, got ${describeKind(request)}. ${USE_ADAPTER}`;
+  }
+  if (isCopyOfRequest(request)) {
+    return describeCached("sessions.from() was given a copy of a request, as Nitro makes it for");
   }
   if (request instanceof Request) {
     return (

@@ -41,6 +41,22 @@ export default defineEventHandler(async (event) => {
   return event.$fetch("/count", { headers: { cookie } });
 });`;
 
+/** Handlers whose responses go to all visitors. Those of `server/routes/rule` are cached by a route rule. */
+const CACHED = Object.fromEntries(
+  ["defineCachedEventHandler", "defineEventHandler"].flatMap((define) =>
+    Object.entries({
+      event: "return (await sessions.from(event)).data;",
+      request: "return (await sessions.from(event.node.req)).data;",
+      context: "return event.context.session?.data ?? {};",
+    }).map(([name, body]) => [
+      `server/routes/${define === "defineEventHandler" ? "rule" : "cached"}/${name}.ts`,
+      `import { sessions } from "../../sessions.ts";\nexport default ${define}(async (event) => { ${body} });\n`,
+    ]),
+  ),
+);
+
+const CACHE_RULE = '{ "/rule/**": { swr: 60 } }';
+
 /** Server of Nitro 2, as it is and in Nuxt. */
 function serverOfNitro2(options: string): Record<string, string> {
   return {
@@ -49,6 +65,7 @@ function serverOfNitro2(options: string): Record<string, string> {
       `export default defineNitroPlugin(nitroSessions(sessions, ${options}));\n`,
     ...routes("", "defineEventHandler", 'sendRedirect(event, "/count", 303)'),
     "server/routes/inner.ts": INNER,
+    ...CACHED,
   };
 }
 
@@ -73,7 +90,7 @@ const APPLICATIONS = {
     packages: ["nitropack@2.13.6"],
     script: "node_modules/nitropack/dist/cli/index.mjs",
     files: {
-      "nitro.config.ts": 'export default { srcDir: "server", compatibilityDate: "2026-11-01" };',
+      "nitro.config.ts": `export default { srcDir: "server", compatibilityDate: "2026-11-01", routeRules: ${CACHE_RULE} };`,
       ...serverOfNitro2("{}"),
     },
   },
@@ -82,7 +99,7 @@ const APPLICATIONS = {
     packages: ["nuxt@4.4.5"],
     script: "node_modules/nuxt/bin/nuxt.mjs",
     files: {
-      "nuxt.config.ts": 'export default { compatibilityDate: "2026-11-01", telemetry: false };',
+      "nuxt.config.ts": `export default { compatibilityDate: "2026-11-01", telemetry: false, routeRules: ${CACHE_RULE} };`,
       ...serverOfNitro2("{ eager: true }"),
       ...PAGE,
     },
@@ -165,6 +182,23 @@ describe.each(Object.entries(APPLICATIONS))("an application on %s", (name, { pac
     await ask("/up");
     expect(JSON.parse((await ask("/count", cookie)).body)).toEqual({ views: 2 });
   });
+
+  test.each(name === "Nitro 3" ? [] : ["/cached", "/rule"])(
+    "a handler whose response goes to all visitors gets no session: %s",
+    async (path) => {
+      const { cookie } = await ask("/count");
+      for (const read of ["event", "request", "context"]) {
+        // Without `eager`, the context has none.
+        const expected = read === "context" && !isEager ? 200 : 500;
+        for (const sent of [cookie, ""]) {
+          const { status, body, response } = await ask(`${path}/${read}`, sent);
+          expect([read, status]).toEqual([read, expected]);
+          expect(body).not.toContain("views");
+          expect(response.headers.getSetCookie()).toEqual([]);
+        }
+      }
+    },
+  );
 
   test.each(name === "Nuxt 4" ? ["/"] : [])(
     "a page has the session of its visitor, beside other cookies: %s",

@@ -14,7 +14,7 @@ import type { SessionSource } from "../node/types.ts";
 import { endUnsentBody } from "../node/unsent-body.ts";
 import { answerInternally, isOfNode } from "./internal-response.ts";
 import { toNitroError } from "./nitro-error.ts";
-import { setSession } from "./request-session.ts";
+import { keepSession, setSession } from "./request-session.ts";
 import type { NitroApplication, NitroEvent, NitroPlugin, NitroSessionsOptions } from "./types.ts";
 
 export type { SessionSource } from "../node/types.ts";
@@ -79,7 +79,17 @@ export function nitroSessions<Data extends object>(
       await run();
       noteHandlerDone(res);
     };
+    if (eager) keepSessions(application);
     saveBeforeResponses(application);
+  };
+}
+
+/** Keeps `event.context.session` as it is when Nitro gives an event another context. */
+function keepSessions({ h3App: { options } }: NitroApplication): void {
+  const onRequest = options.onRequest?.bind(options);
+  options.onRequest = async (event) => {
+    await onRequest?.(event);
+    keepSession(event);
   };
 }
 

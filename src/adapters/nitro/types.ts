@@ -14,6 +14,7 @@ export interface NitroApplication {
   readonly h3App: {
     handler(event: NitroEvent): unknown;
     readonly options: {
+      onRequest?(event: NitroEvent): unknown;
       onBeforeResponse?(event: NitroEvent, response: { body?: unknown }): unknown;
       onError?(error: NitroError, event: NitroEvent): unknown;
     };

@@ -2,6 +2,7 @@ import { createReadStream } from "node:fs";
 import { Readable } from "node:stream";
 import {
   createApp,
+  createEvent,
   createRouter,
   eventHandler,
   type App,
@@ -34,10 +35,36 @@ export function createTestNitro(answerError: AdapterTestApplication["answerError
       setResponseStatus(event, status);
       event.node.res.end(body);
     },
-    onRequest: async () => {},
+    onRequest: async (event) => {
+      const { __unenv__: given } = event.node.req as { __unenv__?: { readonly _platform?: object } };
+      const { _platform: platform } = given ?? {};
+      if (platform) event.context = { ...platform, ...event.context };
+    },
     onBeforeResponse: async () => {},
   });
   return { h3App };
+}
+
+/**
+ * Makes the event that a handler gets in `cachedEventHandler` (nitropack 2.13.6, `runtime/internal/cache`): its request and
+ * its response are proxies, and the first has the headers alone by which the cache varies.
+ */
+export function cachedEventOf(incoming: H3Event, headers: Record<string, string> = {}): H3Event {
+  const { req, res } = incoming.node;
+  const event = createEvent(cloneWithProxy(req, { headers }), cloneWithProxy(res, { headersSent: false }));
+  event.context = incoming.context;
+  event.context["cache"] = {
+    options: { getKey: async () => "key", group: "nitro/handlers", integrity: "hash" },
+  };
+  return event;
+}
+
+function cloneWithProxy<Target extends object>(target: Target, overrides: object): Target {
+  return new Proxy(target, {
+    get: (original, name, receiver) => Reflect.get(name in overrides ? overrides : original, name, receiver),
+    set: (original, name, value, receiver) =>
+      Reflect.set(name in overrides ? overrides : original, name, value, receiver),
+  });
 }
 
 /** Starts a server, as the presets of Nitro for Node do. */
