@@ -125,10 +125,7 @@ export class RedisConnection {
     return connection;
   }
 
-  /**
-   * Whether {@link tracking} works: not with an application's client of `createCluster()` or
-   * `createSentinel()`.
-   */
+  /** Whether {@link tracking} works: not with an application's client of `createCluster()`. */
   get canTrack(): boolean {
     return this.#driver.tracking !== undefined;
   }

@@ -9,7 +9,7 @@ import {
 } from "./clients/given-node-redis-cluster.ts";
 import { checkGivenClient } from "./clients/given-node-redis.ts";
 import { givenNodeRedisFactory } from "./clients/given-node-redis-tracking.ts";
-import { givenNodeRedisSentinelDriver, isNodeRedisSentinel } from "./clients/given-node-redis-sentinel.ts";
+import { givenNodeRedisSentinelFactory, isNodeRedisSentinel } from "./clients/given-node-redis-sentinel.ts";
 import { checkIoredis, isIoredisClient, isIoredisCluster } from "./clients/ioredis.ts";
 import { nodeRedisClusterDriver } from "./clients/node-redis-cluster.ts";
 import { nodeRedisSentinelDriver } from "./clients/node-redis-sentinel.ts";
@@ -144,7 +144,7 @@ function driverOver(client: RedisGivenClient["client"], setting: string): RedisD
     checkGivenCluster(client, setting);
     return () => Promise.resolve(new GivenNodeRedisClusterDriver(client));
   }
-  if (isNodeRedisSentinel(client)) return () => Promise.resolve(givenNodeRedisSentinelDriver(client));
+  if (isNodeRedisSentinel(client)) return givenNodeRedisSentinelFactory(client);
   checkGivenClient(client, setting);
   return givenNodeRedisFactory(client);
 }

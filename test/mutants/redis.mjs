@@ -243,4 +243,20 @@ export const redisMutants = [
     breaks: "Tracked reads are of the database that the application has selected.",
     tests: ["test/faults/given-ioredis-tracking.test.ts"],
   },
+  {
+    name: "tracking-of-a-replica",
+    file: "src/redis/clients/given-node-redis-tracking.ts",
+    find: 'if (Array.isArray(role) && role[0] !== "master")',
+    replace: "if (role === undefined)",
+    breaks: "With a sentinel client, tracked reads are of the master.",
+    tests: ["test/faults/given-node-redis-sentinel-tracking.test.ts"],
+  },
+  {
+    name: "another-master-not-told",
+    file: "src/redis/clients/given-node-redis-sentinel.ts",
+    find: "isOfMaster(change) && onMove()",
+    replace: "isOfMaster(change)",
+    breaks: "When a sentinel client has another master, what was read on the old one is no longer believed.",
+    tests: ["test/faults/given-node-redis-sentinel-tracking.test.ts"],
+  },
 ];

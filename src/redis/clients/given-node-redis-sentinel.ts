@@ -1,12 +1,9 @@
 import type { RedisArgument } from "../commands.ts";
-import type { RedisDriver } from "../driver.ts";
+import type { RedisDriver, RedisDriverFactory } from "../driver.ts";
+import { onEndOf } from "./ends-of-clients.ts";
 import { explainByForm } from "./given-client.ts";
 import { GivenNodeRedisDriver, type GivenSend, type GivenServerClient } from "./given-node-redis.ts";
-
-/** The used part of the client of one server inside a sentinel client. */
-interface ServerClient {
-  sendCommand(args: readonly RedisArgument[], options?: object): Promise<unknown>;
-}
+import { databaseOf, duplicateOf, type Template, trackingFactory } from "./given-node-redis-tracking.ts";
 
 /**
  * The used part of a sentinel client (`createSentinel()` of `redis` or `@redis/client`, 5 or 6).
@@ -20,7 +17,7 @@ export interface NodeRedisSentinel extends GivenServerClient {
 const EXECUTE = "_execute";
 
 interface Executor {
-  [EXECUTE](isReadonly: boolean, run: (client: ServerClient) => Promise<unknown>): Promise<unknown>;
+  [EXECUTE]<Result>(isReadonly: boolean, run: (master: Template) => Promise<Result>): Promise<Result>;
 }
 
 /** Returns whether a value looks like a sentinel client of node-redis. */
@@ -34,11 +31,34 @@ export function isNodeRedisSentinel(value: unknown): value is NodeRedisSentinel 
   );
 }
 
+/** Drivers over a sentinel client that the application makes, connects and closes. */
+export function givenNodeRedisSentinelFactory(client: NodeRedisSentinel): RedisDriverFactory {
+  const driver = (): Promise<RedisDriver> => Promise.resolve(givenNodeRedisSentinelDriver(client));
+  const tracking = trackingFactory({
+    get isOpen() {
+      return client.isOpen;
+    },
+    mayBeReplica: true,
+    onEnd: (listener) => onEndOf(client, listener),
+    duplicate: (onMove) =>
+      (client as unknown as Executor)[EXECUTE](false, async (master) => {
+        // Before anything is awaited: the master may change meanwhile.
+        const leave = onEndOf(client, (change) => isOfMaster(change) && onMove(), "topology-change");
+        return { client: duplicateOf(master, await databaseOf(master)), leave };
+      }),
+  });
+  return Object.assign(driver, { tracking });
+}
+
+function isOfMaster(change: unknown): boolean {
+  return (change as { readonly type?: unknown }).type === "MASTER_CHANGE";
+}
+
 /**
  * A driver over a sentinel client that the application makes, connects and closes. The client finds
  * the master itself; meanwhile commands wait, up to their deadlines.
  */
-export function givenNodeRedisSentinelDriver(client: NodeRedisSentinel): RedisDriver {
+function givenNodeRedisSentinelDriver(client: NodeRedisSentinel): RedisDriver {
   return new GivenNodeRedisDriver(client, sendOnce(client), "sentinel client", ["ready", "end"]);
 }
 
