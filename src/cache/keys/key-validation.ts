@@ -30,8 +30,9 @@ export function warnOfUnportableKey(key: string): void {
   if (problem === undefined) return;
   hasWarned = true;
   process.emitWarning(
-    `A cache key ${problem}. It works here, but not with memcached. Hash or encode the variable part of such keys. This ` +
-      "warning comes once, and shows no key, since that may be a visitor's text; node --trace-warnings shows the call.",
+    `A cache key ${problem}. It works with this store; Django on memcached and memcachedCacheStore({ format: "django" }) ` +
+      "refuse it. Hash or encode the variable part of such keys. This warning comes once, and shows no key, since " +
+      "that may be a visitor's text; node --trace-warnings shows the call.",
     { type: "CacheKeyWarning", code: "SOJOURN_CACHE_KEY" },
   );
 }
