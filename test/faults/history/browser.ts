@@ -46,7 +46,7 @@ export interface BrowserOptions {
   readonly lateFor: number;
   readonly send: Send;
   readonly isOver: () => boolean;
-  readonly onAnswer: (id: string, times: { readonly sentAt: number; readonly arrivedAt: number }) => void;
+  readonly onAnswer: (answer: Answer, times: { readonly sentAt: number; readonly arrivedAt: number }) => void;
 }
 
 interface Replaced {
@@ -128,7 +128,7 @@ export class Browser {
     const { send, visitor, onAnswer } = this.#options;
     const sentAt = monotonic();
     const answer = await send(connection, { ...subject, visitor });
-    onAnswer(answer.id, { sentAt, arrivedAt: monotonic() });
+    onAnswer(answer, { sentAt, arrivedAt: monotonic() });
     if (answer.setCookie !== undefined) this.#keep(answer.setCookie);
     if (answer.isUseless && answer.setCookie !== undefined) this.#useless.add(answer.setCookie);
     if (answer.isAbsent && subject.key !== undefined) this.#dead.add(subject.key);

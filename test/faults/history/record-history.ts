@@ -11,6 +11,7 @@ import { Random } from "../../support/random.ts";
 import { seed } from "../../support/scale.ts";
 import { temporaryFolder } from "../../support/temporary-folder.ts";
 import { TcpProxy } from "../tcp-proxy.ts";
+import { addTo, missingIn, PATIENCE, type Tally } from "./coverage.ts";
 import type { History, Operation, Pause, Sight } from "./history.ts";
 import { Browser, type Send } from "./browser.ts";
 import type { Subject } from "./operator.ts";
@@ -90,7 +91,9 @@ export async function recordHistory(
     await Promise.all(workers.map((worker) => worker.ready));
     let isOver = false;
     const trouble = makeTrouble(fault, proxy, new Random(seed), () => isOver);
-    const times = await browse(workers, operations, { engine, hasUsers }).finally(() => (isOver = true));
+    const times = await browse(workers, { fault, operations }, { engine, hasUsers }).finally(
+      () => (isOver = true),
+    );
     for (const worker of workers) worker.tell({ type: "stop" });
     const reports = await Promise.all(workers.map((worker) => worker.done));
     const strikes = await trouble;
@@ -114,16 +117,19 @@ interface Times {
 }
 
 /**
- * Lets all visitors browse, until they have sent so many requests.
+ * Lets all visitors browse, until they have sent so many requests and what a history has to show was there.
  *
  * @returns When each operation was sent and answered.
  */
 async function browse(
   workers: readonly Worker[],
-  operations: number,
+  { fault, operations }: { readonly fault: Fault; readonly operations: number },
   { engine, hasUsers }: Recorded,
 ): Promise<ReadonlyMap<string, Times>> {
   const times = new Map<string, Times>();
+  const tally: Tally = {};
+  const isOver = () =>
+    times.size >= operations && (missingIn(tally, fault).length === 0 || times.size >= operations * PATIENCE);
   const crashed = Promise.race(workers.map((worker) => worker.crashed));
   const browsers = Array.from({ length: VISITORS }, (_, visitor) => {
     const send: Send = (connection, subject) => {
@@ -137,8 +143,11 @@ async function browse(
       hasUsers,
       lateFor: engine.kind === "redis" ? LATE_ON_REDIS : LATE_ELSEWHERE,
       send,
-      isOver: () => times.size >= operations,
-      onAnswer: (id, each) => times.set(id, each),
+      isOver,
+      onAnswer: ({ id, names }, each) => {
+        times.set(id, each);
+        addTo(tally, names);
+      },
     });
   });
   await Promise.race([Promise.all(browsers.map((browser) => browser.run())), crashed]);

@@ -31,6 +31,8 @@ export interface RequestMessage {
 export interface Answer {
   /** The operation. */
   readonly id: string;
+  /** Names of what it shows. */
+  readonly names: readonly string[];
   readonly setCookie: string | undefined;
   readonly isOk: boolean;
   readonly isAbsent: boolean;

@@ -8,6 +8,7 @@ import { djangoAuth } from "sojourn/django";
 import { openEngine } from "../../support/engines/open-engine.ts";
 import { Random } from "../../support/random.ts";
 import { leaksSince, takeInventory } from "../leaks.ts";
+import { namesOf } from "./coverage.ts";
 import type { Operation } from "./history.ts";
 import { monotonic, PauseWatch } from "./pause-watch.ts";
 import {
@@ -113,10 +114,12 @@ async function serve({ number, lane, subject }: RequestMessage): Promise<void> {
   tell({ type: "answer", number, answer: answerOf(await operator.perform(subject)) });
 }
 
-function answerOf({ id, kind, ending, setCookie, newKey, saw }: Operation): Answer {
+function answerOf(operation: Operation): Answer {
+  const { id, kind, ending, setCookie, newKey, saw } = operation;
   const isNew = newKey !== undefined && kind !== "create" && saw?.lineage === undefined;
   return {
     id,
+    names: namesOf(operation),
     setCookie: kind === "create" ? newKey : setCookie,
     isOk: ending === "ok",
     isAbsent: ending === "absent",
