@@ -30,6 +30,10 @@ function routes(imports: string, handler: string, redirect: string): Record<stri
       (await sessions.from(event)).data.views = 10;
       return ${redirect};
     }`),
+    "server/routes/missing.ts": route(`async (event) => {
+      (await sessions.from(event)).data.views = 20;
+      return new Response("sold out", { status: 404 });
+    }`),
     "server/routes/down.ts": route('() => { state.isDown = true; return "down"; }'),
     "server/routes/up.ts": route('() => { state.isDown = false; return "up"; }'),
   };
@@ -169,6 +173,9 @@ describe.each(Object.entries(APPLICATIONS))("an application on %s", (name, { pac
     expect(JSON.parse((await ask("/count", redirected.cookie)).body)).toEqual({ views: 11 });
     const failed = await ask("/fail");
     expect([failed.status, failed.cookie]).toEqual([500, expect.stringContaining("sessionid=")]);
+    const missing = await ask("/missing");
+    expect([missing.status, missing.body]).toEqual([404, "sold out"]);
+    expect(JSON.parse((await ask("/count", missing.cookie)).body)).toEqual({ views: 21 });
   });
 
   test("a failed save is an error of the application, without cookie and page", async () => {

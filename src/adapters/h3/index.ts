@@ -1,4 +1,3 @@
-import type { H3Event as Event, toResponse as Respond } from "h3";
 import * as v from "valibot";
 import { letStandFor } from "../../core/object-links.ts";
 import { parseSettings, settingsObject } from "../../core/settings.ts";
@@ -10,6 +9,7 @@ import { checkSessions } from "../node/check-mount.ts";
 import { describesBody } from "../node/response-head.ts";
 import { answerWithStatus, reportError } from "../node/status-answer.ts";
 import type { SessionSource } from "../node/types.ts";
+import { type H3Module, isEarly, renewHeaders, toValue, withOwnProtocol } from "./early-h3.ts";
 import { setSession } from "./request-session.ts";
 import type { H3Event, H3Middleware, H3SessionsOptions } from "./types.ts";
 
@@ -58,7 +58,7 @@ export function h3Sessions<Data extends object>(
   const rule = new CrossSiteRule(crossSite, "h3Sessions");
   return async (event, next) => {
     const { req: request } = event;
-    const info = new WebRequestInfo(request, rule, trustProxy);
+    const info = new WebRequestInfo(isEarly(event) ? withOwnProtocol(request) : request, rule, trustProxy);
     info.checkSite();
     const gate = openGate(sessions, {
       request,
@@ -73,17 +73,30 @@ export function h3Sessions<Data extends object>(
   };
 }
 
+/**
+ * Makes the response of a handler's value or error as h3 does, with the application's `onError`. h3 itself calls
+ * `onResponse`, with the response that the middleware returns.
+ */
 async function pass(gate: ResponseGate, event: H3Event, next: () => unknown): Promise<unknown> {
-  const respond = await responderFor(event as Event);
+  loadedH3 ??= import("h3") as Promise<unknown> as Promise<H3Module>;
+  const h3 = await loadedH3;
   const value = call(next);
   // Another application may have the page.
   if (!gate.scope.isUsed && (await value.catch(() => {})) === NOT_FOUND) return NOT_FOUND;
+  const config = { ...event.app?.config, onResponse() {} };
+  const early = isEarly(event);
   const { res } = event;
+  const answer = async (given: Promise<unknown>): Promise<unknown> => {
+    const response = await h3.toResponse(given, event, config);
+    if (early) renewHeaders(event);
+    const passed = await gate.pass(response);
+    return early ? toValue(passed, h3) : passed;
+  };
   try {
-    return await gate.pass(await respond(value));
+    return await answer(value);
   } catch (error) {
     keepHeaders(res, event.res);
-    return gate.pass(await respond(call(() => throwAgain(error))));
+    return answer(call(() => throwAgain(error)));
   }
 }
 
@@ -96,21 +109,11 @@ function throwAgain(error: unknown): never {
 }
 
 /** The framework is an optional peer. An import of a module that is there takes longer than this. */
-let loadedH3: Promise<{ readonly toResponse: typeof Respond }> | undefined;
-
-/**
- * Returns a function that makes the response of a handler's value or error as h3 does, with the
- * application's `onError`. h3 itself calls `onResponse`, with the response that the middleware returns.
- */
-async function responderFor(event: Event): Promise<(value: Promise<unknown>) => Promise<Response>> {
-  loadedH3 ??= import("h3");
-  const { toResponse } = await loadedH3;
-  const config = { ...event.app?.config, onResponse() {} };
-  return async (value) => toResponse(value, event, config);
-}
+let loadedH3: Promise<H3Module> | undefined;
 
 /** h3 gives an event new headers once it has made a response. The response to an error needs the old ones too. */
 function keepHeaders(old: H3Event["res"], current: H3Event["res"]): void {
-  for (const [name, value] of old.errHeaders) current.errHeaders.append(name, value);
+  if (old === current) return;
+  for (const [name, value] of old.errHeaders ?? []) current.errHeaders?.append(name, value);
   for (const [name, value] of old.headers) if (!describesBody(name)) current.headers.append(name, value);
 }

@@ -4,10 +4,11 @@ import type { CrossSiteOptions, ProxyOptions } from "../node/types.ts";
 /** The part of h3's event that the adapter uses. */
 export interface H3Event {
   readonly req: Request;
+  readonly app?: { readonly config: object } | undefined;
   /** Shared by the middleware and the handler of a request. */
   readonly context: object;
-  /** Headers that handlers have set, for responses and for those to errors. */
-  readonly res: { readonly headers: Headers; readonly errHeaders: Headers };
+  /** Headers that handlers have set, for responses and for those to errors: not in an early h3 2. */
+  readonly res: { readonly headers: Headers; readonly errHeaders?: Headers };
 }
 
 /** Middleware for `app.use`. */

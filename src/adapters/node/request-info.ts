@@ -109,6 +109,11 @@ function authorityOf({ headers }: IncomingMessage): string | undefined {
   return (headers[":authority"] as string | undefined) ?? headers.host;
 }
 
+/** Returns whether a request came over TLS, whatever its headers say. */
+export function isEncrypted(request: IncomingMessage): boolean {
+  return connectionOf(request).encrypted === true;
+}
+
 function connectionOf(request: IncomingMessage): TLSSocket | ServerHttp2Session {
   if (request.httpVersionMajor < 2) return request.socket as TLSSocket;
   return (request as unknown as Http2ServerRequest).stream.session as ServerHttp2Session;

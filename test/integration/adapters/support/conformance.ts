@@ -30,10 +30,15 @@ function hideAskedErrors(): void {
   afterAll(() => restore());
 }
 
-/** Runs the suite on memory and on Redis. */
-export function describeOnStores(name: string, options: AdapterSuiteOptions): void {
+/** Runs the suite on memory alone: for another version of a framework. */
+export function describeInMemory(name: string, options: AdapterSuiteOptions): void {
   hideAskedErrors();
   describeAdapter({ describe, it: redisTest }, `${name}, sessions in memory`, options);
+}
+
+/** Runs the suite on memory and on Redis. */
+export function describeOnStores(name: string, options: AdapterSuiteOptions): void {
+  describeInMemory(name, options);
   describeWithRedis("on Redis", () => {
     let server: RedisServer;
     redisTest.beforeAll(async ({ server: started }) => {
