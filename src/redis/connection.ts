@@ -125,7 +125,7 @@ export class RedisConnection {
     return connection;
   }
 
-  /** Whether {@link tracking} works: not with an application's client of `createCluster()`. */
+  /** Whether {@link tracking} works: not with an application's client that cannot be duplicated. */
   get canTrack(): boolean {
     return this.#driver.tracking !== undefined;
   }

@@ -2,11 +2,8 @@ import { ImproperlyConfigured } from "../core/errors.ts";
 import { describeUnknownName, describeValue } from "../core/settings.ts";
 import { givenIoredisClusterDriver } from "./clients/given-ioredis-cluster.ts";
 import { givenIoredisDriver } from "./clients/given-ioredis-tracking.ts";
-import {
-  checkGivenCluster,
-  GivenNodeRedisClusterDriver,
-  isNodeRedisCluster,
-} from "./clients/given-node-redis-cluster.ts";
+import { checkGivenCluster, isNodeRedisCluster } from "./clients/given-node-redis-cluster.ts";
+import { givenNodeRedisClusterFactory } from "./clients/given-node-redis-cluster-tracking.ts";
 import { checkGivenClient } from "./clients/given-node-redis.ts";
 import { givenNodeRedisFactory } from "./clients/given-node-redis-tracking.ts";
 import { givenNodeRedisSentinelFactory, isNodeRedisSentinel } from "./clients/given-node-redis-sentinel.ts";
@@ -142,7 +139,7 @@ function driverOver(client: RedisGivenClient["client"], setting: string): RedisD
   }
   if (isNodeRedisCluster(client)) {
     checkGivenCluster(client, setting);
-    return () => Promise.resolve(new GivenNodeRedisClusterDriver(client));
+    return givenNodeRedisClusterFactory(client);
   }
   if (isNodeRedisSentinel(client)) return givenNodeRedisSentinelFactory(client);
   checkGivenClient(client, setting);

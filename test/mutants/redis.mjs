@@ -259,4 +259,28 @@ export const redisMutants = [
     breaks: "When a sentinel client has another master, what was read on the old one is no longer believed.",
     tests: ["test/faults/given-node-redis-sentinel-tracking.test.ts"],
   },
+  {
+    name: "closed-cluster-clients-not-noticed",
+    file: "src/redis/clients/given-node-redis-cluster-tracking.ts",
+    find: 'onEndOf(cluster, onEnded, "disconnect")',
+    replace: 'onEndOf(cluster, onEnded, "end")',
+    breaks: "Connections with the options of a cluster client end with it.",
+    tests: ["test/faults/given-node-redis-cluster-tracking.test.ts"],
+  },
+  {
+    name: "duplicates-of-nodes-led-to-another-node",
+    file: "src/redis/clients/given-node-redis-cluster-tracking.ts",
+    find: "{ ...MASTER, address: this.#address() }",
+    replace: "MASTER",
+    breaks: "Tracked reads of a key are of the master that holds it.",
+    tests: ["test/faults/given-node-redis-cluster-tracking.test.ts"],
+  },
+  {
+    name: "node-address-map-of-a-client-not-followed",
+    file: "src/redis/clients/given-node-redis-cluster-tracking.ts",
+    find: "return mapped ?? parseAddress(this.#name);",
+    replace: "return parseAddress(`none.invalid:${mapped?.port ?? parseAddress(this.#name).port}`);",
+    breaks: "A node is reached where the client's nodeAddressMap says.",
+    tests: ["test/faults/given-node-redis-cluster-tracking.test.ts"],
+  },
 ];

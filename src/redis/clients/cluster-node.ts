@@ -2,22 +2,56 @@ import type { Clock, Milliseconds } from "../../core/clock.ts";
 import { settleWithin, startUnreferencedTimer } from "../../core/timers.ts";
 import type { DriverFailure, RedisArgument, RedisReply, ReplyForm } from "../commands.ts";
 import { ATTEMPT_GAP } from "../connector.ts";
-import type { TrackingListener } from "../driver.ts";
-import type { RedisEndpoint } from "../endpoint.ts";
 import { type RedisDriverNode, RedisNode } from "../node.ts";
-import { explainByClass, type Library, NodeRedisDriver } from "./node-redis.ts";
+
+/** A connection to one node. */
+export interface NodeDriver {
+  readonly isReady: boolean;
+  connect(): Promise<void>;
+  send(
+    args: readonly RedisArgument[],
+    key: RedisArgument | undefined,
+    form: ReplyForm,
+  ): Promise<RedisReply<string | Buffer>>;
+  /** Sends nothing more, and ends the connection once outstanding commands have been answered. */
+  drain(): Promise<void>;
+  destroy(): void;
+}
+
+/** How connections to the nodes of a cluster are made: by settings, or as an application's client does. */
+export interface NodeMaker {
+  /** Addresses of nodes that report the others. */
+  readonly seeds: readonly string[];
+  /** Maximum time for the handshake with a node, and for its report of the slots. */
+  readonly connectTimeout: Milliseconds;
+  /** Waits until connections can be made. */
+  open?(): Promise<void>;
+  /**
+   * Calls a function when no connections can be made any more.
+   *
+   * @returns A function that ends the wait.
+   */
+  onEnd?(listener: () => void): () => void;
+  /**
+   * Prepares connections to a node.
+   *
+   * @param name Its announced address.
+   * @returns A function that makes one, which is not connected yet.
+   */
+  driversOf(name: string): () => NodeDriver;
+  /** Makes the error of a command that is not sent. */
+  refusal(): Error;
+  explain(error: unknown): DriverFailure;
+}
 
 /** Options of {@link ClusterNode}. */
 export interface ClusterNodeOptions {
   /** Its announced address. */
   readonly name: string;
-  readonly library: Library;
-  readonly endpoint: RedisEndpoint;
+  readonly maker: NodeMaker;
   readonly clock: Clock;
   /** Called when another node may have replaced it. */
   readonly onDoubt: () => void;
-  /** Has the connections track the keys which are read on them. */
-  readonly listener: TrackingListener | undefined;
 }
 
 /** Minimum age of a connection that is given up because of an answer. */
@@ -32,16 +66,19 @@ export class ClusterNode implements RedisDriverNode {
   /** The node as commands see it. */
   readonly node: RedisNode = new RedisNode(this);
   readonly #options: ClusterNodeOptions;
-  #driver: NodeRedisDriver | undefined;
+  readonly #makeDriver: () => NodeDriver;
+  #driver: NodeDriver | undefined;
   #openedAt: Milliseconds = 0;
   #opening: Promise<void> | undefined;
   #failure: { readonly error: Error; readonly startedAt: Milliseconds } | undefined;
-  readonly #retired = new Set<NodeRedisDriver>();
+  readonly #retired = new Set<NodeDriver>();
   #isDestroyed = false;
 
+  /** @throws What an application's function of addresses throws. */
   constructor(options: ClusterNodeOptions) {
     this.name = options.name;
     this.#options = options;
+    this.#makeDriver = options.maker.driversOf(options.name);
   }
 
   get isReady(): boolean {
@@ -77,12 +114,12 @@ export class ClusterNode implements RedisDriverNode {
     form: ReplyForm,
   ): Promise<RedisReply<string | Buffer>> {
     const driver = this.#driver;
-    if (driver === undefined) return Promise.reject(new this.#options.library.ClientOfflineError());
+    if (driver === undefined) return Promise.reject(this.#options.maker.refusal());
     return driver.send(args, key, form);
   }
 
   explain(error: unknown): DriverFailure {
-    return explainByClass(error, this.#options.library);
+    return this.#options.maker.explain(error);
   }
 
   distrust(code: string): boolean {
@@ -120,13 +157,13 @@ export class ClusterNode implements RedisDriverNode {
   }
 
   async #attempt(startedAt: Milliseconds): Promise<void> {
-    const { library, endpoint, clock, listener } = this.#options;
-    const driver = new NodeRedisDriver(library, endpoint, listener);
+    const { maker, clock } = this.#options;
+    const driver = this.#makeDriver();
     // Keeps it within reach of destroy().
     this.#retired.add(driver);
     try {
-      await settleWithin(driver.connect(), endpoint.connectTimeout, (_, reject) => reject(this.#lateError()));
-      if (this.#isDestroyed) throw new library.ClientClosedError();
+      await settleWithin(driver.connect(), maker.connectTimeout, (_, reject) => reject(this.#lateError()));
+      if (this.#isDestroyed) throw maker.refusal();
       this.#driver = driver;
       this.#openedAt = clock.monotonic();
       this.#failure = undefined;
@@ -141,8 +178,6 @@ export class ClusterNode implements RedisDriverNode {
   }
 
   #lateError(): Error {
-    const { address, connectTimeout } = this.#options.endpoint;
-    const name = "host" in address ? `${address.host}:${address.port}` : address.path;
-    return new Error(`no handshake with ${name} within ${connectTimeout} ms`);
+    return new Error(`no handshake with ${this.name} within ${this.#options.maker.connectTimeout} ms`);
   }
 }

@@ -44,7 +44,7 @@ export function givenNodeRedisSentinelFactory(client: NodeRedisSentinel): RedisD
       (client as unknown as Executor)[EXECUTE](false, async (master) => {
         // Before anything is awaited: the master may change meanwhile.
         const leave = onEndOf(client, (change) => isOfMaster(change) && onMove(), "topology-change");
-        return { client: duplicateOf(master, await databaseOf(master)), leave };
+        return { client: duplicateOf(master, { database: await databaseOf(master) }), leave };
       }),
   });
   return Object.assign(driver, { tracking });

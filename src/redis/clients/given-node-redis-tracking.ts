@@ -51,7 +51,7 @@ export function givenNodeRedisFactory(client: NodeRedisClient): RedisDriverFacto
     },
     mayBeReplica: false,
     onEnd: (listener) => onEndOf(client, listener),
-    duplicate: async () => ({ client: duplicateOf(template, await databaseOf(template)) }),
+    duplicate: async () => ({ client: duplicateOf(template, { database: await databaseOf(template) }) }),
   };
   return Object.assign(driver, { tracking: trackingFactory(given) });
 }
@@ -198,16 +198,24 @@ function destroy(client: Duplicate): void {
   }
 }
 
-/** Duplicates a client of one server, which is then in a database. */
-export function duplicateOf(template: Template, database: number, address: object = {}): Duplicate {
+/** Differences of a duplicate. */
+interface DuplicateOptions {
+  readonly database: number;
+  /** Address of another server. */
+  readonly address?: object;
+  readonly readonly?: boolean;
+}
+
+/** Duplicates a client of one server. */
+export function duplicateOf(template: Template, { address, ...others }: DuplicateOptions): Duplicate {
   return template.duplicate({
     RESP: 3,
     emitInvalidate: true,
     clientSideCache: undefined,
-    database,
     disableOfflineQueue: true,
     maintNotifications: "disabled",
     socket: { ...template.options?.socket, ...address, reconnectStrategy: false },
+    ...others,
   });
 }
 

@@ -5,9 +5,16 @@ import type { Redirection, RedisDriver, RedisDriverFactory, TrackingListener } f
 import { addressOf, parseAddress, type RedisClusterEndpoint, type RedisEndpoint } from "../endpoint.ts";
 import { type RedisDriverNode, RedisNode } from "../node.ts";
 import { askInTurn, shuffle } from "./ask-in-turn.ts";
-import { ClusterNode } from "./cluster-node.ts";
+import { ClusterNode, type NodeMaker } from "./cluster-node.ts";
 import { ClusterTopology } from "./cluster-topology.ts";
-import { explainByClass, importLibrary, type Library, loadLibrary, makeClientClass } from "./node-redis.ts";
+import {
+  explainByClass,
+  importLibrary,
+  type Library,
+  loadLibrary,
+  makeClientClass,
+  NodeRedisDriver,
+} from "./node-redis.ts";
 
 /** Minimum time between questions for the slots. */
 const REFRESH_GAP: Milliseconds = 250;
@@ -36,12 +43,37 @@ export function nodeRedisClusterDriver(
 ): RedisDriverFactory {
   const loadNamed = (): Promise<Library> => loadLibrary(load, setting);
   return Object.assign(
-    async () => new NodeRedisClusterDriver(await loadNamed(), endpoint, systemClock, listener),
+    async () =>
+      new NodeRedisClusterDriver(makerOf(await loadNamed(), endpoint, listener), systemClock, listener),
     {
       load: async () => makeClientClass(await loadNamed()),
       tracking: (each: TrackingListener) => nodeRedisClusterDriver(endpoint, setting, load, each),
     },
   );
+}
+
+function makerOf(
+  library: Library,
+  endpoint: RedisClusterEndpoint,
+  listener: TrackingListener | undefined,
+): NodeMaker {
+  return {
+    seeds: endpoint.cluster.map(addressOf),
+    connectTimeout: endpoint.connectTimeout,
+    driversOf(name) {
+      const ofNode = endpointOf(name, endpoint);
+      return () => new NodeRedisDriver(library, ofNode, listener);
+    },
+    refusal: () => new library.ClientOfflineError(),
+    explain: (error) => explainByClass(error, library),
+  };
+}
+
+function endpointOf(name: string, endpoint: RedisClusterEndpoint): RedisEndpoint {
+  const { cluster, nodeAddressMap, tls, connectTimeout, stallTimeout, username, password } = endpoint;
+  const seed = cluster.find((each) => addressOf(each) === name);
+  const { host, port } = seed ?? nodeAddressMap(name) ?? parseAddress(name);
+  return { address: { host, port, tls }, database: 0, connectTimeout, stallTimeout, username, password };
 }
 
 /**
@@ -53,9 +85,8 @@ export function nodeRedisClusterDriver(
  * connected or is frozen, also when it asks for the slots, and takes a node that has left the
  * cluster for the cluster.
  */
-class NodeRedisClusterDriver implements RedisDriver {
-  readonly #library: Library;
-  readonly #endpoint: RedisClusterEndpoint;
+export class NodeRedisClusterDriver implements RedisDriver {
+  readonly #maker: NodeMaker;
   readonly #clock: Clock;
   readonly #listener: TrackingListener | undefined;
   readonly #nodes = new Map<string, ClusterNode>();
@@ -65,13 +96,15 @@ class NodeRedisClusterDriver implements RedisDriver {
   #refreshing: Promise<void> | undefined;
   #refreshedAt: Milliseconds = Number.NEGATIVE_INFINITY;
   #nextMaster = 0;
+  readonly #leave: (() => void) | undefined;
   #isDestroyed = false;
 
-  constructor(library: Library, endpoint: RedisClusterEndpoint, clock: Clock, listener?: TrackingListener) {
+  /** @param listener The one of the connections that the maker makes, if they track keys. */
+  constructor(maker: NodeMaker, clock: Clock, listener?: TrackingListener) {
     this.#listener = listener;
-    this.#library = library;
-    this.#endpoint = endpoint;
+    this.#maker = maker;
     this.#clock = clock;
+    this.#leave = maker.onEnd?.(() => this.destroy());
   }
 
   get isReady(): boolean {
@@ -86,8 +119,9 @@ class NodeRedisClusterDriver implements RedisDriver {
     return [...this.#nodes.values()].map(({ node }) => node);
   }
 
-  connect(): Promise<void> {
-    return this.#refresh();
+  async connect(): Promise<void> {
+    await this.#maker.open?.();
+    await this.#refresh();
   }
 
   nodeFor(key: RedisArgument | undefined): RedisNode {
@@ -99,7 +133,7 @@ class NodeRedisClusterDriver implements RedisDriver {
   }
 
   explain(error: unknown): DriverFailure {
-    return explainByClass(error, this.#library);
+    return this.#maker.explain(error);
   }
 
   redirect(reply: string, from: RedisNode): Redirection | undefined {
@@ -122,6 +156,7 @@ class NodeRedisClusterDriver implements RedisDriver {
 
   destroy(): void {
     this.#isDestroyed = true;
+    this.#leave?.();
     for (const node of [...this.#nodes.values(), ...this.#leaving]) node.destroy();
   }
 
@@ -151,21 +186,12 @@ class NodeRedisClusterDriver implements RedisDriver {
     if (known !== undefined) return known;
     const node = new ClusterNode({
       name,
-      library: this.#library,
-      endpoint: this.#endpointOf(name),
+      maker: this.#maker,
       clock: this.#clock,
       onDoubt: () => this.#refreshSoon(name),
-      listener: this.#listener,
     });
     this.#nodes.set(name, node);
     return node;
-  }
-
-  #endpointOf(name: string): RedisEndpoint {
-    const { nodeAddressMap, tls, connectTimeout, stallTimeout, username, password } = this.#endpoint;
-    const seed = this.#endpoint.cluster.find((each) => addressOf(each) === name);
-    const { host, port } = seed ?? nodeAddressMap(name) ?? parseAddress(name);
-    return { address: { host, port, tls }, database: 0, connectTimeout, stallTimeout, username, password };
   }
 
   /** Asks for the slots, unless they were asked for a moment ago. */
@@ -193,18 +219,17 @@ class NodeRedisClusterDriver implements RedisDriver {
 
   /** Returns the nodes to ask, in this order: connected ones, those of the settings, and others. */
   #sources(doubted: string | undefined): string[] {
-    const seeds = this.#endpoint.cluster.map(addressOf);
     const ready = this.masters.filter((name) => this.#nodes.get(name)?.isReady);
-    const sources = new Set([...shuffle(ready), ...shuffle(seeds), ...shuffle(this.masters)]);
+    const sources = new Set([...shuffle(ready), ...shuffle(this.#maker.seeds), ...shuffle(this.masters)]);
     if (doubted !== undefined && sources.delete(doubted)) sources.add(doubted);
     return [...sources];
   }
 
   async #ask(name: string): Promise<ClusterTopology> {
-    if (this.#isDestroyed) throw new this.#library.ClientClosedError();
+    if (this.#isDestroyed) throw this.#maker.refusal();
     const node = this.#nodeNamed(name);
     await node.connect();
-    const { connectTimeout } = this.#endpoint;
+    const { connectTimeout } = this.#maker;
     const reply = await settleWithin(
       node.send(["CLUSTER", "SLOTS"], undefined, "text"),
       connectTimeout,
@@ -234,7 +259,7 @@ class NodeRedisClusterDriver implements RedisDriver {
 
   /** Prefers an error reply, such as that of a wrong password, to an unreachable node. */
   #mostTelling(errors: readonly unknown[]): unknown {
-    return errors.find((error) => error instanceof this.#library.ErrorReply) ?? errors[0];
+    return errors.find((error) => this.explain(error).kind === "reply") ?? errors[0];
   }
 }
 

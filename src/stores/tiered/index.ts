@@ -103,6 +103,6 @@ function track(remote: CacheStore, listener: ChangeListener): TrackedReads {
   const reason =
     remote.track === undefined
       ? `the store "${remote.name}" does not.`
-      : "a client of createCluster() cannot: give the connection's settings in place of the client.";
+      : "the client of the application has no duplicate(): give the connection's settings in place of the client.";
   throw new ImproperlyConfigured("tieredCacheStore.remote", `${expected}: ${reason}`);
 }

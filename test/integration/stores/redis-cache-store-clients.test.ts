@@ -73,10 +73,10 @@ describeWithRedis("the Redis cache store on a client of the application", () => 
       open: () => ({ store: redisCacheStore({ connection })({ redis, clock: systemClock, values }) }),
       values,
       // Over connections with the options of the client.
-      hasTracking: connection !== "cluster",
+      hasTracking: true,
     });
   }
-  for (const connection of isSoak ? ["default", ...names] : names) {
+  for (const connection of isSoak ? ["default", "cluster", ...names] : names) {
     describeCacheStore(concurrently, `tiered, given client ${connection}`, {
       open: () => ({
         store: tieredCacheStore({ remote: redisCacheStore({ connection }) })({ redis, clock: systemClock }),

@@ -83,7 +83,7 @@ export class RedisCacheStore implements CacheStore {
     this.#isSlotted = connection.isCluster;
   }
 
-  /** @returns `undefined` on an application's client of `createCluster()`. */
+  /** @returns `undefined` on an application's client that cannot be duplicated. */
   track(listener: ChangeListener): RedisTrackedReads | undefined {
     if (!this.#connection.canTrack) return undefined;
     const connection = this.#connection.tracking(listener);
