@@ -188,6 +188,35 @@ test("a login that joins one under way shows the session of that one, whatever e
   expect(mixed).toStrictEqual([expect.stringMatching(/shows the session e/)]);
 });
 
+test("a login may join one that is being logged out, under the key of a renewal that no response brings", () => {
+  const write = request("w", "append", 25, { key: "B" });
+  const logout = request("q", "logout", 30, { key: "B", setCookie: "", end: 60 });
+  const renewing = request("x", "append", 31, { key: "B", ending: "not-sent", end: 58 });
+  const saw = look({ user: "7", log: ["w", "x"] });
+  const stranger = { isStranger: true, isLate: true, foundKey: undefined } as const;
+  const joining = request("j", "login", 32, {
+    ...stranger,
+    user: "7",
+    newKey: "D",
+    saw,
+    isJoined: true,
+    end: 55,
+  });
+  const final = { A: undefined, B: undefined, D: undefined };
+  expectNothing(check([login, write, logout, renewing, joining], final));
+  const other = { ...joining, saw: look({ user: "7", log: ["w", "y"] }) };
+  expectOnly(
+    check([login, write, logout, renewing, other], final),
+    "phantom",
+    /append y cannot be in login j/,
+  );
+  expectOnly(
+    check([login, write, renewing, joining], { ...final, B: look({ user: "7", log: ["w"] }) }),
+    "phantom",
+    /append x cannot be in login j/,
+  );
+});
+
 test("what became of a key is remembered for as long as the engine's clock says", () => {
   const stranger = { isStranger: true, isLate: true, foundKey: undefined, ending: "absent" } as const;
   const late = request("w", "append", 3000, { ...stranger, newKey: "F", setCookie: "F" });

@@ -102,12 +102,13 @@ function endsDuring(model: SessionModel, { key, start, end }: Look): Operation[]
 }
 
 /**
- * Whether a look may have found an interrupted write: one that is saved with a renewal of the key is in the copy
- * under the new key before it is known to come about. Once a logout has deleted the record under the old key, that
+ * Whether a look may have found a write that came to nothing: one that is saved with a renewal of the key is in the
+ * copy under the new key before it is known to come about. Once a logout has deleted the record under the old key, that
  * key leads to the copy, until the renewal takes it back, before the write ends, or the last step of the logout ends it.
  */
 function mayBeInCopy(model: SessionModel, { kind, ending, actAt, end }: Operation, look: Look): boolean {
-  if (ending !== "interrupted" || !SAVED_WITH_RENEWALS.has(kind) || look.start >= end) return false;
+  const isInVain = ending === "interrupted" || ending === "not-sent";
+  if (!isInVain || !SAVED_WITH_RENEWALS.has(kind) || look.start >= end) return false;
   return endsDuring(model, look).some((by) => by.actAt < end && by.end > actAt);
 }
 

@@ -374,7 +374,27 @@ function strandsOf({ operations, foundKeys }: History): Strands {
     const isRenewal = !MAKES_KEY.has(kind) || (newKey === undefined && ending !== "ok");
     if (setCookie !== undefined && setCookie !== "" && isRenewal) strands.join(key, setCookie);
   }
+  for (const login of operations.filter(isLoneJoin)) {
+    const joined = operations.find((each) => isTakenBy(each, login, strands));
+    if (joined?.newKey !== undefined) strands.join(login.newKey ?? "", joined.newKey);
+  }
   return strands;
+}
+
+/**
+ * Returns whether a login has joined another one whose session ended before the response left: the key that it
+ * has found may be that of a renewal which no response has brought.
+ */
+function isLoneJoin({ kind, isJoined, newKey, setCookie }: Operation): boolean {
+  return kind === "login" && isJoined === true && newKey !== undefined && setCookie === undefined;
+}
+
+/** Returns whether an operation is the login to which the old key of another one leads. */
+function isTakenBy(by: Operation, login: Operation, strands: Strands): boolean {
+  if (by.kind !== "login" || by.isJoined === true || by.newKey === undefined || by.ending !== "ok")
+    return false;
+  if (by.user !== login.user || by.saw?.lineage !== login.saw?.lineage || by.start >= login.end) return false;
+  return by.key !== undefined && login.key !== undefined && strands.of(by.key) === strands.of(login.key);
 }
 
 function deathBy(by: Operation): Death[] {
