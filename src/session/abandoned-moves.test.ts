@@ -1,5 +1,5 @@
 import { describe, expect, test, vi } from "vitest";
-import { Browser } from "../../test/support/session-harness.ts";
+import { anyDeadline, Browser } from "../../test/support/session-harness.ts";
 import { LOST, OFFLINE, openWithFaults } from "../../test/support/session-faults.ts";
 import type { SessionTombstones } from "../stores/session-tombstones.ts";
 
@@ -217,4 +217,52 @@ test("a login that is abandoned during a renewal does not hide the renewed sessi
   });
   await late.request((session) => session.logout());
   await browser.request(({ isNew }) => expect(isNew).toBe(true));
+});
+
+describe("a move whose old record another request has deleted meanwhile, and whose new one cannot be deleted", () => {
+  /** A process that stops halfway through a logout deletes the old record; then the store is unreachable. */
+  async function openGone(settings: Parameters<typeof openWithFaults>[0] = {}) {
+    const opened = await openWithFaults({ renewEvery: "24h", ...settings });
+    const { browser, clock, store } = opened;
+    await browser.request((session) => session.login(7));
+    clock.advance(25 * 3_600_000);
+    const original = store.deleteIfMatch.bind(store);
+    store.deleteIfMatch = async (...args) => {
+      await store.delete(args[0], anyDeadline());
+      const result = await original(...args);
+      const refuse = (): Promise<never> => Promise.reject(OFFLINE());
+      Object.assign(store, { delete: refuse, commit: refuse, read: refuse });
+      return result;
+    };
+    const restore = (): void => {
+      for (const method of ["deleteIfMatch", "delete", "commit", "read"] as const)
+        Reflect.deleteProperty(store, method);
+    };
+    return { ...opened, restore };
+  }
+
+  const UNKNOWN = { code: "ERR_STORE_CONNECTION", outcome: "unknown" };
+
+  test("has an unknown outcome for a change saved with a renewal, to which the old key leads now", async () => {
+    const { browser, restore } = await openGone();
+    await expect(browser.request((session) => void (session.data["n"] = 2))).rejects.toMatchObject(UNKNOWN);
+    restore();
+    expect(await browser.request(({ data }) => data["n"])).toBe(2);
+  });
+
+  test.each(["login", "cycleKey"] as const)("has an unknown outcome for %s", async (how) => {
+    const { browser } = await openGone({ renewEvery: null });
+    const session = await browser.begin().session();
+    session.data["n"] = 2;
+    await expect(how === "login" ? session.login(7) : session.cycleKey()).rejects.toMatchObject(UNKNOWN);
+  });
+
+  test("fails a request that has only read no more than any other renewal that fails", async () => {
+    const { browser, restore } = await openGone();
+    const old = browser.cookie;
+    await browser.request(() => {});
+    expect(browser.cookie).toBe(old);
+    restore();
+    await browser.request(({ isNew, userId }) => expect([isNew, userId]).toEqual([false, "7"]));
+  });
 });

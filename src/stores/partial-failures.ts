@@ -1,4 +1,4 @@
-import { isStoreError, StoreConnectionError } from "../core/errors.ts";
+import { isStoreError, StoreConnectionError, StoreServiceError } from "../core/errors.ts";
 
 /** Returns whether an error says that nothing of the call was written. */
 export function isNotSent(error: unknown): boolean {
@@ -34,7 +34,8 @@ export async function settled<Result>(step: Promise<Result> | undefined): Promis
  * Handler for `catch`: a required step after the deciding one failed; the call may have succeeded.
  */
 export function throwUnknown(error: unknown): never {
-  if (!(error instanceof StoreConnectionError) || error.outcome === "unknown") throw error;
+  if (!isStoreError(error) || error.outcome === "unknown") throw error;
+  const Failure = error instanceof StoreConnectionError ? StoreConnectionError : StoreServiceError;
   const message = "It may have been written in part: a step after the first failed. See `cause`.";
-  throw new StoreConnectionError(message, { outcome: "unknown", cause: error });
+  throw new Failure(message, { outcome: "unknown", cause: error });
 }

@@ -285,10 +285,27 @@ export const sessionMutants = [
   {
     name: "renewal-interrupted-by-an-expiry",
     file: "src/session/stored/key-move.ts",
-    find: 'if (this.#move.reason === "renewed" && error instanceof SessionInterrupted) {',
-    replace: "if (false) {",
+    find: 'if (this.#move.reason === "renewed" && error instanceof SessionInterrupted) return { status: "kept" };',
+    replace: "",
     breaks: "A renewal whose new record was taken away leaves the session under its old key.",
     tests: ["src/session/abandoned-moves.test.ts"],
+  },
+  {
+    name: "copy-of-a-vain-move-forgotten",
+    file: "src/session/stored/key-move.ts",
+    find: "if (failure !== undefined && this.#isReachable) throwUnknown(failure);",
+    replace: "",
+    breaks:
+      "A change has an unknown outcome if the old key may lead to the copy that a move has made with it.",
+    tests: ["src/session/abandoned-moves.test.ts"],
+  },
+  {
+    name: "service-error-of-a-later-step-passes",
+    file: "src/stores/partial-failures.ts",
+    find: 'if (!isStoreError(error) || error.outcome === "unknown") throw error;',
+    replace: 'if (!(error instanceof StoreConnectionError) || error.outcome === "unknown") throw error;',
+    breaks: "A later step that the store refuses leaves the outcome of the call unknown.",
+    tests: ["src/stores/partial-failures.test.ts"],
   },
   {
     name: "second-record-of-a-lost-login-left",

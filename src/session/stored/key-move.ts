@@ -86,24 +86,33 @@ export class KeyMove {
   }
 
   async run(): Promise<MoveResult | Renewed> {
+    const result = await this.#attempt();
+    if (result.status === "moved") return result;
+    const failure = await this.#undo();
+    // The changes are in the new record, to which the old key may lead.
+    if (failure !== undefined && this.#isReachable) throwUnknown(failure);
+    return result;
+  }
+
+  async #attempt(): Promise<MoveResult | Renewed> {
     try {
-      const result = await this.#run();
-      if (result.status !== "moved") await this.#undo();
-      return result;
+      return await this.#run();
     } catch (error) {
       // The new record was deleted meanwhile, for example by a revocation of the user. The next
       // write shows whether the old one has ended.
-      if (this.#move.reason === "renewed" && error instanceof SessionInterrupted) {
-        await this.#undo();
-        return { status: "kept" };
-      }
+      if (this.#move.reason === "renewed" && error instanceof SessionInterrupted) return { status: "kept" };
       // If the old record is gone, its key leads to the new one. If not, the new one cannot be
       // reached.
       if (this.#move.reason === "renewed" && isLost(error)) throw error;
       // If a renewal had led the old key to the session, it may lead nowhere now.
-      if (!(await this.#undo())) throwUnknown(error);
+      if ((await this.#undo()) !== undefined) throwUnknown(error);
       throw error;
     }
+  }
+
+  /** Whether the old key may lead to the new record: that of a second renewal is known to nobody. */
+  get #isReachable(): boolean {
+    return this.#isAnnounced && !(this.#move.reason === "renewed" && this.#previous !== undefined);
   }
 
   async #run(): Promise<MoveResult | Renewed> {
@@ -288,16 +297,16 @@ export class KeyMove {
   /**
    * Deletes the new record. Its key was never sent, so it would expire anyway; sooner is better.
    *
-   * @returns Whether the old key leads where it led before.
+   * @returns The failure after which the old key may lead elsewhere than before; `undefined`: none.
    */
-  async #undo(): Promise<boolean> {
+  async #undo(): Promise<unknown> {
     const target = this.#target;
-    if (target === undefined) return true;
-    const isTakenAway = await hasSucceeded(this.#takeAway(target));
+    if (target === undefined) return undefined;
+    const failure = await failureOf(this.#takeAway(target));
     // A later login with the old key would join the new record.
-    const leadsNowhere = isTakenAway || !this.#isAnnounced;
-    if (this.#previous?.reason !== "renewed" || this.#move.reason === "renewed") return leadsNowhere;
-    return (await hasSucceeded(this.#restore(target, this.#previous))) && leadsNowhere;
+    const left = this.#isAnnounced ? failure : undefined;
+    if (this.#previous?.reason !== "renewed" || this.#move.reason === "renewed") return left;
+    return (await failureOf(this.#restore(target, this.#previous))) ?? left;
   }
 
   /**
@@ -319,7 +328,8 @@ export class KeyMove {
   }
 }
 
-async function hasSucceeded(step: Promise<void>): Promise<boolean> {
-  const [{ status }] = await Promise.allSettled([step]);
-  return status === "fulfilled";
+/** Returns the error of a step; `undefined` when it has succeeded. */
+async function failureOf(step: Promise<void>): Promise<unknown> {
+  const [result] = await Promise.allSettled([step]);
+  return result.status === "rejected" ? (result.reason as unknown) : undefined;
 }

@@ -374,19 +374,26 @@ function strandsOf({ operations, foundKeys }: History): Strands {
     const isRenewal = !MAKES_KEY.has(kind) || (newKey === undefined && ending !== "ok");
     if (setCookie !== undefined && setCookie !== "" && isRenewal) strands.join(key, setCookie);
   }
-  for (const login of operations.filter(isLoneJoin)) {
-    const joined = operations.find((each) => isTakenBy(each, login, strands));
-    if (joined?.newKey !== undefined) strands.join(login.newKey ?? "", joined.newKey);
+  for (const login of operations.filter(hasJoinedInVain)) {
+    const { newKey = "" } = login;
+    const isKnown = operations.some(
+      (each) =>
+        each !== login &&
+        [each.key, each.newKey, each.setCookie, each.foundKey].some((key) => key === newKey),
+    );
+    const joined = isKnown ? undefined : operations.find((each) => isTakenBy(each, login, strands));
+    if (joined?.newKey !== undefined) strands.join(newKey, joined.newKey);
   }
   return strands;
 }
 
 /**
- * Returns whether a login has joined another one whose session ended before the response left: the key that it
- * has found may be that of a renewal which no response has brought.
+ * Returns whether a request has joined the login of another one, whose session ended before the response left: the
+ * key that it has found may be that of a renewal which no response has brought.
  */
-function isLoneJoin({ kind, isJoined, newKey, setCookie }: Operation): boolean {
-  return kind === "login" && isJoined === true && newKey !== undefined && setCookie === undefined;
+function hasJoinedInVain({ kind, isStranger, isJoined, newKey, setCookie }: Operation): boolean {
+  const hasJoined = kind === "login" && isStranger === true && isJoined === true;
+  return hasJoined && newKey !== undefined && setCookie === undefined;
 }
 
 /** Returns whether an operation is the login to which the old key of another one leads. */
