@@ -45,6 +45,8 @@ export default defineEventHandler(async (event) => {
   return event.$fetch("/count", { headers: { cookie } });
 });`;
 
+const CACHE_RULE = '{ "/rule/**": { swr: 60 } }';
+
 /** Handlers whose responses go to all visitors. Those of `server/routes/rule` are cached by a route rule. */
 const CACHED = Object.fromEntries(
   ["defineCachedEventHandler", "defineEventHandler"].flatMap((define) =>
@@ -59,18 +61,27 @@ const CACHED = Object.fromEntries(
   ),
 );
 
-const CACHED_IN_NITRO_3 = {
-  "server/routes/cached/event.ts": `import { defineCachedHandler } from "nitro/runtime";
+/** Server of Nitro 3. */
+function serverOfNitro3(cache: string): Record<string, string> {
+  return {
+    "server/middleware/sessions.ts":
+      'import { h3Sessions } from "sojourn/adapters/h3";\nimport { sessions } from "../sessions.ts";\n' +
+      "export default h3Sessions(sessions);\n",
+    ...routes(
+      'import { defineHandler, redirect } from "nitro/h3";',
+      "defineHandler",
+      'redirect("/count", 303)',
+    ),
+    "server/routes/cached/event.ts": `import { defineCachedHandler } from "${cache}";
 import { sessions } from "../../sessions.ts";
 export default defineCachedHandler(async (event) => (await sessions.from(event)).data);
 `,
-  "server/routes/rule/event.ts": `import { defineHandler } from "nitro/h3";
+    "server/routes/rule/event.ts": `import { defineHandler } from "nitro/h3";
 import { sessions } from "../../sessions.ts";
 export default defineHandler(async (event) => (await sessions.from(event)).data);
 `,
-};
-
-const CACHE_RULE = '{ "/rule/**": { swr: 60 } }';
+  };
+}
 
 /** Server of Nitro 2, as it is and in Nuxt. */
 function serverOfNitro2(options: string): Record<string, string> {
@@ -124,21 +135,23 @@ const APPLICATIONS = {
     script: "node_modules/nitro/dist/cli/index.mjs",
     files: {
       "nitro.config.mjs": `export default { srcDir: "server", routeRules: ${CACHE_RULE} };`,
-      "server/middleware/sessions.ts":
-        'import { h3Sessions } from "sojourn/adapters/h3";\nimport { sessions } from "../sessions.ts";\n' +
-        "export default h3Sessions(sessions);\n",
-      ...routes(
-        'import { defineHandler, redirect } from "nitro/h3";',
-        "defineHandler",
-        'redirect("/count", 303)',
-      ),
-      ...CACHED_IN_NITRO_3,
+      ...serverOfNitro3("nitro/runtime"),
+    },
+  },
+  // On a later h3, with the cache of ocache.
+  "Nitro 3, beta": {
+    packages: ["nitro@3.0.260903-beta"],
+    script: "node_modules/nitro/dist/cli/index.mjs",
+    files: {
+      "nitro.config.mjs": `export default { serverDir: "server", routeRules: ${CACHE_RULE} };`,
+      ...serverOfNitro3("nitro/cache"),
     },
   },
 };
 
 describe.each(Object.entries(APPLICATIONS))("an application on %s", (name, { packages, script, files }) => {
   const isEager = name === "Nuxt 4";
+  const isNitro3 = name.startsWith("Nitro 3");
   let folder: string;
   let server: StartedExample;
 
@@ -206,7 +219,7 @@ describe.each(Object.entries(APPLICATIONS))("an application on %s", (name, { pac
     "a handler whose response goes to all visitors gets no session: %s",
     async (path) => {
       const { cookie } = await ask("/count");
-      for (const read of name === "Nitro 3" ? ["event"] : ["event", "request", "context"]) {
+      for (const read of isNitro3 ? ["event"] : ["event", "request", "context"]) {
         // Without `eager`, the context has none.
         const expected = read === "context" && !isEager ? 200 : 500;
         for (const sent of [cookie, ""]) {
@@ -233,7 +246,7 @@ describe.each(Object.entries(APPLICATIONS))("an application on %s", (name, { pac
     },
   );
 
-  test.each(name === "Nitro 3" ? [] : ["/inner"])(
+  test.each(isNitro3 ? [] : ["/inner"])(
     "a request within the process has the session of its cookie: %s",
     async (path) => {
       const { cookie } = await ask("/count");
