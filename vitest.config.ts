@@ -16,7 +16,7 @@ const ENGINES = ["test/integration/{stores,sessions}/**/*.test.ts"];
 const SOAK_ALONE = [
   "test/examples/next/{cached-replicas,shared-pages}.test.ts",
   "test/faults/given-ioredis-cluster-tracking.test.ts",
-  "test/package/nitro.test.ts",
+  "test/package/{nitro,react-router-8}.test.ts",
 ];
 
 interface Manifest {

@@ -1,6 +1,12 @@
 import { Readable } from "node:stream";
 import { describe, expect, test } from "vitest";
-import { isCopyOfRequest, letStandFor, linkTargetOf, makeObjectLinks } from "./object-links.ts";
+import {
+  isCopyOfRequest,
+  letEventStandForRequest,
+  letStandFor,
+  linkTargetOf,
+  makeObjectLinks,
+} from "./object-links.ts";
 
 test("an object has the value that was set, and no other one has", () => {
   const links = makeObjectLinks<string>();
@@ -61,6 +67,20 @@ test("a proxy of a request is a copy, which does not stand for it, nor does an e
   }
   for (const other of [request, { node: { req: request } }, {}, undefined, "text"])
     expect(isCopyOfRequest(other)).toBe(false);
+});
+
+test("an event stands for its request, and not for a copy that a cache gives it", () => {
+  const request = new Request("http://localhost/");
+  const event = { req: request };
+  letEventStandForRequest(event);
+  expect(linkTargetOf(event)).toBe(request);
+  event.req = new Proxy(request, { get: (target, part) => Reflect.get(target, part) });
+  expect([linkTargetOf(event), isCopyOfRequest(event)]).toEqual([request, false]);
+  event.req = new Request(request, { method: "POST" });
+  expect(linkTargetOf(event)).toBe(request);
+  event.req = new Request(request);
+  expect(linkTargetOf(event)).toBe(event);
+  expect(isCopyOfRequest(event)).toBe(true);
 });
 
 test.each([

@@ -59,6 +59,36 @@ export function letStandFor(representative: object, request: object): void {
   if (target !== representative) REPRESENTED.set(representative, target);
 }
 
+/** An event of h3 2. */
+interface Event {
+  readonly req: Request;
+}
+
+/** The requests for which events of h3 2 stand. */
+const REQUESTS: ObjectLinks<Request> = makeObjectLinks();
+
+/** Lets an event of h3 2 stand for its request, until the event is given a copy: see {@link isCopyOfRequest}. */
+export function letEventStandForRequest(event: Event): void {
+  REQUESTS.set(event, event.req);
+  letStandFor(event, event.req);
+}
+
+/**
+ * Returns whether an event of h3 2 was given another request to read. h3 itself gives it proxies, which have the headers
+ * of their request. A cache gives it a copy, for the methods whose responses it keeps.
+ */
+function hasOtherRequest(event: object): boolean {
+  const request = REQUESTS.get(event);
+  const { req } = event as Event;
+  if (request === undefined || req === request) return false;
+  return req.headers !== request.headers && /^(?:GET|HEAD)$/.test(req.method);
+}
+
+function representedBy(representative: object): object | undefined {
+  const target = REPRESENTED.get(representative);
+  return target !== undefined && hasOtherRequest(representative) ? undefined : target;
+}
+
 /**
  * Returns the object to link the values of a request to: its stream state if it has one, which no
  * code replaces. The request or context of a framework stands for the Node request within: `raw` in
@@ -71,16 +101,18 @@ export function letStandFor(representative: object, request: object): void {
 export function linkTargetOf<Request>(request: Request): Request | object {
   if (!isObject(request)) return request;
   return (
-    stateOf(request) ?? REPRESENTED.get(request) ?? stateWithin(request) ?? targetWithin(request) ?? request
+    stateOf(request) ?? representedBy(request) ?? stateWithin(request) ?? targetWithin(request) ?? request
   );
 }
 
 /**
  * Returns whether an object is a copy that stands for no request: a proxy of one, or an event of h3 1
- * around it. Nitro 2 makes both for a handler whose response it caches for all visitors.
+ * around it. Nitro 2 makes both for a handler whose response it caches for all visitors. Nitro 3 and h3 2 give such a
+ * handler the event itself, with a copy of its request.
  */
 export function isCopyOfRequest(given: unknown): boolean {
   if (!isObject(given)) return false;
+  if (hasOtherRequest(given)) return true;
   return types.isProxy(given) || types.isProxy((given as Wrapper).node?.req);
 }
 

@@ -106,8 +106,8 @@ const USE_ADAPTER =
 /** Returns the message for a session that is asked for where its response goes to all visitors. */
 export function describeCached(beginning: string): string {
   return (
-    `${beginning} a handler whose response it caches for all visitors: cachedEventHandler, or a route rule with cache or swr. ` +
-    "Such a handler has no session. Read it in a handler that is not cached, or do not cache this one."
+    `${beginning} a handler whose response it caches for all visitors: cachedEventHandler, defineCachedHandler, or a route rule ` +
+    "with cache or swr. Such a handler has no session. Read it in a handler that is not cached, or do not cache this one."
   );
 }
 

@@ -55,6 +55,22 @@ export const adapterMutants = [
     tests: ["test/integration/adapters/h3.test.ts"],
   },
   {
+    name: "an-event-of-h3-stands-for-its-request-with-a-copy",
+    file: "src/core/object-links.ts",
+    find: "target !== undefined && hasOtherRequest(representative)",
+    replace: "false",
+    breaks: "A handler whose response Nitro 3 caches for all visitors has no session.",
+    tests: ["test/integration/adapters/h3.test.ts"],
+  },
+  {
+    name: "h3-gives-the-eager-session-to-a-cached-handler",
+    file: "src/adapters/h3/request-session.ts",
+    find: "if (!isCopyOfRequest(event)) return session;",
+    replace: "if (true) return session;",
+    breaks: "With eager, a handler whose response is cached for all visitors cannot read the session.",
+    tests: ["test/integration/adapters/h3.test.ts"],
+  },
+  {
     name: "early-h3-keeps-its-headers",
     file: "src/adapters/h3/index.ts",
     find: "if (early) renewHeaders(event);",

@@ -1,5 +1,5 @@
 import * as v from "valibot";
-import { letStandFor } from "../../core/object-links.ts";
+import { letEventStandForRequest } from "../../core/object-links.ts";
 import { parseSettings, settingsObject } from "../../core/settings.ts";
 import { CrossSiteRule } from "../../session/http/cross-site.ts";
 import { openGate } from "../fetch/open-gate.ts";
@@ -67,7 +67,7 @@ export function h3Sessions<Data extends object>(
       reportLate: reportError,
       answerByNode: answerWithStatus,
     });
-    letStandFor(event, request);
+    letEventStandForRequest(event);
     if (eager) setSession(event, await sessions.from(event));
     return pass(gate, event, next);
   };

@@ -1,9 +1,10 @@
-import { fromNodeHandler, H3, handleCors, HTTPError, mockEvent } from "h3";
+import { fromNodeHandler, H3, type H3Event, handleCors, HTTPError, mockEvent } from "h3";
 import { toNodeHandler } from "h3/node";
-import { h3Sessions } from "sojourn/adapters/h3";
+import { type Sessions, SessionUsageError } from "sojourn";
+import { h3Sessions, type WithSession } from "sojourn/adapters/h3";
 import { beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
 import { TestServer } from "./support/http.ts";
-import { openSessions } from "./support/stores.ts";
+import { openSessions, type TestData } from "./support/stores.ts";
 import { saveError, StubSessions } from "./support/stub-sessions.ts";
 
 /** `false` on the h3 of Nitro 3.0.0: see h3-of-nitro.test.ts. */
@@ -163,6 +164,71 @@ describe("the session of a request", () => {
       return "page";
     });
     expect((await app.request("/")).status).toBe(200);
+  });
+});
+
+describe("a handler whose response is cached for all visitors has no session", () => {
+  /** Gives an event a copy of its request, as `defineCachedHandler` of Nitro 3 and ocache, of h3's rules, do. */
+  function giveCopy(event: H3Event): void {
+    const { url, method, headers } = event.req;
+    Object.assign(event, { req: new Request(url, { method, headers: [...headers] }) });
+  }
+
+  /** Asks for a page on a web server and on Node, as the visitor of a session. */
+  async function ask(real: Sessions<TestData>, app: H3, method = "GET"): Promise<string[]> {
+    const { cookieHeader: cookie = "" } = await real.create({ n: 7 });
+    const { port } = await serve(app);
+    const options = { method, headers: { cookie }, ...(method === "POST" && { body: "{}" }) };
+    const answers = [await app.request("/", options), await fetch(`http://127.0.0.1:${port}/`, options)];
+    return Promise.all(answers.map((answer) => answer.text()));
+  }
+
+  const READS: Record<string, (real: Sessions<TestData>, event: H3Event) => unknown> = {
+    "sessions.from(event)": (real, event) => real.from(event),
+    "sessions.from(event.req)": (real, event) => real.from(event.req),
+    "event.context.session, with eager": (_real, event) => (event as WithSession<H3Event>).context.session,
+  };
+
+  test.each(Object.entries(READS))("%s is refused", async (name, read) => {
+    const { sessions: real } = openSessions();
+    const thrown: unknown[] = [];
+    const app = new H3();
+    app.use(h3Sessions(real, { eager: name.includes("eager") }));
+    app.get("/", async (event) => {
+      giveCopy(event);
+      try {
+        await read(real, event);
+      } catch (error) {
+        thrown.push(error);
+      }
+      return "page";
+    });
+    expect(await ask(real, app)).toEqual(["page", "page"]);
+    expect(thrown).toEqual([expect.any(SessionUsageError), expect.any(SessionUsageError)]);
+    expect(String(thrown[0])).toMatch(name.includes("req") ? "no adapter has seen" : "defineCachedHandler");
+  });
+
+  test("one with another proxy of its request has one, as h3 makes them, and so has a POST with a new body", async () => {
+    const { sessions: real } = openSessions();
+    const app = new H3();
+    app.use(h3Sessions(real, { eager: true }));
+    const read = async (event: H3Event) => {
+      const { session } = (event as WithSession<H3Event>).context;
+      return { ...session.data, ...(await real.from(event)).data };
+    };
+    app.get("/", (event) => {
+      const { req } = event;
+      Object.assign(event, { req: new Proxy(req, { get: (request, part) => Reflect.get(request, part) }) });
+      return read(event);
+    });
+    app.post("/", (event) => {
+      giveCopy(event);
+      return read(event);
+    });
+    for (const method of ["GET", "POST"]) {
+      const [web, node] = await ask(real, app, method);
+      expect([web, node]).toEqual(['{"n":7}', '{"n":7}']);
+    }
   });
 });
 
