@@ -111,19 +111,17 @@ describeWithRedis("the Redis session stores on a client of the application", () 
       await given?.stop();
     });
 
-    // Watches are of single servers.
-    const hasWatch = place !== "cluster";
     const context = () => ({ projectName: `project${++projects}`, redis, clock: systemClock });
 
     describeSessionStore(concurrently, `redis, ${name}, ${place}`, {
-      hasWatch,
+      hasWatch: true,
       open: () => ({ store: redisSessionStore()(context()) }),
     });
 
     // Their records live for whole seconds, which the gate waits for on one client.
     if (name === "node-redis" && !isSoak) return;
     describeSessionStore(concurrently, `redis buckets, ${name}, ${place}`, {
-      hasWatch,
+      hasWatch: true,
       open: () => ({ store: redisBucketSessionStore()(context()), advance }),
     });
   });
