@@ -2,10 +2,19 @@ import { execFile } from "node:child_process";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import { beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
+import { systemClock } from "../../src/core/clock.ts";
+import { newSessionKey, type SessionKey } from "../../src/core/ids.ts";
+import { slotOf } from "../../src/redis/key-slot.ts";
+import { RedisRegistry } from "../../src/redis/registry.ts";
+import type { RedisConnectionSettings } from "../../src/redis/settings.ts";
+import { redisSessionStore } from "../../src/stores/redis/index.ts";
+import { EACH_LIBRARY, ioredisClusterForTest } from "../support/ioredis-clients.ts";
+import { nodeRedisClusterForTest } from "../support/node-redis-clients.ts";
 import { buildProgram } from "../support/program.ts";
 import { RedisCluster } from "../support/redis-cluster.ts";
+import { MARGIN, within } from "../support/redis-connections.ts";
 import { RedisSentinels } from "../support/redis-sentinels.ts";
-import { describeWithRedis } from "../support/redis-server.ts";
+import { describeWithRedis, type RedisServer } from "../support/redis-server.ts";
 import { isSoak } from "../support/scale.ts";
 import type { TcpProxy } from "./tcp-proxy.ts";
 import {
@@ -22,6 +31,9 @@ import {
   UNNOTICED,
   waitForEnd,
 } from "./watched-sessions.ts";
+
+/** Longest time until a slot is found to have moved: heartbeat, and the gap between two looks at all. */
+const MOVED = 2000 + 1000 + SECOND;
 
 const run = promisify(execFile);
 let program: string;
@@ -154,17 +166,137 @@ describeWithRedis("a watch of sessions on Redis", () => {
     await expectEndsAcrossFailover(trio, here, elsewhere);
   });
 
-  test("on a cluster the records are polled", async () => {
-    const cluster = await RedisCluster.start(2);
-    onTestFinished(() => cluster.stop());
-    const connection = { cluster: cluster.urls };
-    const [here, elsewhere] = [openOn(connection, "strings", "10s"), openOn(connection, "strings", "10s")];
-    here.watch({ pollEvery: "300ms" });
-    const told = await openSocket(here, (await logIn(here, 7)).cookieHeader);
-    const alive = await openSocket(here, (await logIn(here, 8)).cookieHeader);
-    await elsewhere.revokeUser(7);
-    await waitForEnd(told, SECOND);
-    expect([reasonsOf(told), alive]).toStrictEqual([["gone"], []]);
+  describe("on a cluster", () => {
+    let cluster: RedisCluster;
+
+    beforeAll(async () => {
+      cluster = await RedisCluster.start();
+      return () => cluster.stop();
+    });
+
+    const connections: [string, () => RedisConnectionSettings | Promise<RedisConnectionSettings>][] = [
+      ["settings", () => ({ cluster: cluster.urls })],
+      ...(isSoak ? given() : []),
+    ];
+
+    function given(): typeof connections {
+      return [
+        ["a client of createCluster()", async () => ({ client: await nodeRedisClusterForTest(cluster) })],
+        ...EACH_LIBRARY.map(([name, library]): (typeof connections)[number] => [
+          `a cluster client of ${name}`,
+          () => ({ client: ioredisClusterForTest(library, cluster.nodes) }),
+        ]),
+      ];
+    }
+
+    describe.each(connections)("with %s", (_name, connect) => {
+      /** Opens sockets of sessions that lie on each of the nodes. */
+      async function openSockets(kind: Kind = "strings") {
+        const here = openOn(await connect(), kind, "2s");
+        const elsewhere = openOn({ cluster: cluster.urls }, kind, "10s");
+        // Polling would not tell in time, nor why.
+        here.watch({ pollEvery: "1h" });
+        const sockets = await Promise.all(
+          Array.from({ length: 12 }, async (_, user) => {
+            const session = await logIn(elsewhere, user);
+            const key = `shop:session:${session.cookieHeader?.split("=")[1]}`;
+            return {
+              user,
+              told: await openSocket(here, session.cookieHeader),
+              key,
+              node: cluster.nodeOf(key),
+            };
+          }),
+        );
+        await sleep(SILENCE);
+        return { elsewhere, sockets };
+      }
+
+      test.each(["strings", "buckets"] as const)(
+        "in %s: ends elsewhere are told within moments, by reports of each node",
+        async (kind) => {
+          const { elsewhere, sockets } = await openSockets(kind);
+          const begin = Date.now();
+          for (const { user } of sockets.slice(2)) await elsewhere.revokeUser(user);
+          for (const { told } of sockets.slice(2)) await waitForEnd(told, 2 * SECOND);
+          const ends = sockets.flatMap(({ told }) => told);
+          expect(ends.map(({ reason }) => reason)).toStrictEqual(Array.from({ length: 10 }, () => "revoked"));
+          expect(Math.max(...ends.map(({ at }) => at)) - begin).toBeLessThan(SECOND + MARGIN);
+        },
+      );
+
+      test("a session whose slot has moved goes on, and its end is told", async () => {
+        const { elsewhere, sockets } = await openSockets();
+        const [from, to] = cluster.nodes as [RedisServer, RedisServer];
+        const moved = sockets.find(({ node }) => node === from);
+        await cluster.moveSlot(slotOf(moved?.key ?? ""), from, to);
+        onTestFinished(() => cluster.moveSlot(slotOf(moved?.key ?? ""), to, from));
+        await sleep(SILENCE);
+        expect(sockets.flatMap(({ told }) => told)).toStrictEqual([]);
+        await elsewhere.revokeUser(moved?.user ?? 0);
+        await waitForEnd(moved?.told ?? [], MOVED);
+        expect(reasonsOf(moved?.told ?? [])).toStrictEqual(["revoked"]);
+        expect(sockets.flatMap(({ told }) => told)).toHaveLength(1);
+      });
+
+      const silent = isSoak ? ["a node"] : [];
+      test.each(silent)(
+        "while %s is silent, records that leave the others are told of within a second",
+        async () => {
+          const redis = new RedisRegistry({ default: await connect() });
+          onTestFinished(() => redis.close());
+          const store = redisSessionStore()({ projectName: "shop", redis, clock: systemClock });
+          const [gone, failures]: [string[], unknown[]] = [[], []];
+          const watch = store.watch?.({
+            onGone: (key) => void gone.push(key),
+            onFailure: (error) => void failures.push(error),
+          });
+          onTestFinished(() => watch?.close());
+          const keys = Array.from({ length: 12 }, newSessionKey);
+          const nodeOf = (key: SessionKey): RedisServer => cluster.nodeOf(`shop:session:${key}`);
+          const remove = (key: SessionKey): Promise<unknown> =>
+            nodeOf(key).command("DEL", `shop:session:${key}`);
+          for (const key of keys) await store.create(key, "a record", 3_600_000, within());
+          for (const key of keys) watch?.add(key);
+          await sleep(SILENCE);
+          const [first] = keys as [SessionKey];
+          const frozen = nodeOf(first);
+          frozen.freeze();
+          onTestFinished(() => frozen.thaw());
+          await vi.waitFor(() => expect(failures).toHaveLength(1), { timeout: 10_000 });
+          const others = keys.filter((key) => nodeOf(key) !== frozen).slice(0, 4);
+          for (const key of others) {
+            await remove(key);
+            await vi.waitFor(() => expect(gone).toContain(key), { timeout: SECOND + MARGIN, interval: 5 });
+          }
+          frozen.thaw();
+          await remove(first);
+          await vi.waitFor(() => expect(gone).toContain(first), { timeout: MOVED + SECOND });
+          expect(gone.toSorted()).toStrictEqual([first, ...others].toSorted());
+          // The outage of one node is told once.
+          expect(failures).toHaveLength(1);
+        },
+      );
+    });
+
+    test.each(isSoak ? ["a master"] : [])("when %s dies, no end is lost", async () => {
+      const replicated = await RedisCluster.start(3, { hasReplicas: true, nodeTimeout: 1000 });
+      onTestFinished(() => replicated.stop());
+      const connection = { cluster: replicated.urls };
+      const [here, elsewhere] = [openOn(connection, "strings", "2s"), openOn(connection, "strings", "2s")];
+      here.watch({ pollEvery: "1h" });
+      const sockets = await Promise.all(
+        Array.from({ length: 12 }, async (_, user) =>
+          openSocket(here, (await logIn(elsewhere, user)).cookieHeader),
+        ),
+      );
+      await sleep(SILENCE);
+      await replicated.nodes[0]?.kill();
+      for (let user = 0; user < 6; user++)
+        await vi.waitFor(() => elsewhere.revokeUser(user), { timeout: 20_000 });
+      for (const told of sockets.slice(0, 6)) await waitForEnd(told, 20 * SECOND);
+      expect(sockets.map(reasonsOf)).toStrictEqual(sockets.map((_, user) => (user < 6 ? ["revoked"] : [])));
+    });
   });
 
   test("a small table of tracked keys at the server tells nothing false, and misses nothing", async () => {

@@ -276,9 +276,25 @@ export const storeMutants = [
   {
     name: "watch-blind-after-a-lost-link",
     file: "src/stores/redis/redis-record-watch.ts",
-    find: "onLinkEnd(): void {\n    this.#lookAtAll();",
-    replace: "onLinkEnd(): void {",
+    find: "return this.#lookAtAll();\n    }\n    this.#lookAtAllLater",
+    replace: "return;\n    }\n    this.#lookAtAllLater",
     breaks: "What ends while the connection is lost is told once it is back.",
+    tests: ["test/faults/session-watches.test.ts"],
+  },
+  {
+    name: "watches-on-clusters-polled",
+    file: "src/stores/redis/redis-record-watch.ts",
+    find: "return usual.canTrack ?",
+    replace: "return usual.canTrack && !usual.isCluster ?",
+    breaks: "On a cluster, ends elsewhere are told within a second, whatever pollEvery is.",
+    tests: ["test/faults/session-watches.test.ts"],
+  },
+  {
+    name: "watch-failure-told-at-each-attempt",
+    file: "src/stores/redis/redis-record-watch.ts",
+    find: "if (isFirst) this.#listener.onFailure(error);",
+    replace: "this.#listener.onFailure(error);",
+    breaks: "An outage is told once.",
     tests: ["test/faults/session-watches.test.ts"],
   },
   {

@@ -43,7 +43,12 @@ export function givenNodeRedisSentinelFactory(client: NodeRedisSentinel): RedisD
     duplicate: (onMove) =>
       (client as unknown as Executor)[EXECUTE](false, async (master) => {
         // Before anything is awaited: the master may change meanwhile.
-        const leave = onEndOf(client, (change) => isOfMaster(change) && onMove(), "topology-change");
+        const leaves = [
+          onEndOf(client, (change) => isOfMaster(change) && onMove(), "topology-change"),
+          // In version 5 nothing else tells that the client was closed.
+          onEndOf(master, onMove),
+        ];
+        const leave = (): void => leaves.forEach((each) => each());
         return { client: duplicateOf(master, { database: await databaseOf(master) }), leave };
       }),
   });

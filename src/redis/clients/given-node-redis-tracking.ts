@@ -18,6 +18,7 @@ export interface Template {
   readonly options?: { readonly socket?: object; readonly database?: number } | undefined;
   sendCommand(args: readonly RedisArgument[], options?: object): Promise<unknown>;
   duplicate(overrides: object): Duplicate;
+  on(event: string, listener: (...args: unknown[]) => void): unknown;
 }
 
 /** An application's client, as a link with its options needs it. */

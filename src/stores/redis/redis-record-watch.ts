@@ -1,7 +1,7 @@
 import { type Milliseconds, systemClock } from "../../core/clock.ts";
 import { Deadline } from "../../core/deadlines.ts";
 import type { SessionKey } from "../../core/ids.ts";
-import { pauseUnreferenced, startUnreferencedTimer, type Timer } from "../../core/timers.ts";
+import { startUnreferencedTimer, type Timer } from "../../core/timers.ts";
 import type { RedisReply } from "../../redis/commands.ts";
 import type { RedisConnection } from "../../redis/connection.ts";
 import type { TrackingListener } from "../../redis/driver.ts";
@@ -23,8 +23,8 @@ export interface WatchedPlaces {
 const NO_EXPIRY = -1;
 const NO_RECORD = -2;
 
-/** Keys that are looked at together, in one write to the socket: less than 1 ms of Redis's time. */
-const STEP = 200;
+/** Maximum number of looks under way: a write to the socket that costs less than 1 ms of Redis's time. */
+const MOST = 200;
 
 const DEADLINE: Milliseconds = 1000;
 
@@ -36,6 +36,9 @@ const RETRY_AFTER: Milliseconds = 250;
  * firewall has dropped silently would never be missed.
  */
 const HEARTBEAT: Milliseconds = 2000;
+
+/** Minimum time between two looks at all on a cluster, where a resharding tells of each moved slot. */
+const LOOK_GAP: Milliseconds = 1000;
 
 /** The server lets this user, or all, have no changes reported. Source: `acl.c` and `server.c`. */
 const REFUSAL = /^(NOPERM|NOPROTO|NOTRACKING) |^ERR unknown (sub)?command/i;
@@ -65,8 +68,13 @@ export class RedisRecordWatch implements RecordWatch, TrackingListener {
   readonly #byPlace = new Map<string, Set<SessionKey>>();
   /** Keys that have to be looked at. */
   readonly #due = new Set<SessionKey>();
-  #isLooking = false;
-  #isFailing = false;
+  /** Keys whose last look has failed. Others go on meanwhile: on a cluster, one node may be away. */
+  readonly #failing = new Set<SessionKey>();
+  #underWay = 0;
+  #isLookingSoon = false;
+  #retry: Timer | undefined;
+  #lookedAtAllAt: Milliseconds = Number.NEGATIVE_INFINITY;
+  #lookAtAllLater: Timer | undefined;
   #heartbeat: Timer | undefined;
 
   private constructor(usual: RedisConnection, places: WatchedPlaces, listener: RecordWatchListener) {
@@ -81,8 +89,7 @@ export class RedisRecordWatch implements RecordWatch, TrackingListener {
     places: WatchedPlaces,
     listener: RecordWatchListener,
   ): RedisRecordWatch | undefined {
-    // A slot may move away from the node that tracks a key.
-    return usual.canTrack && !usual.isCluster ? new RedisRecordWatch(usual, places, listener) : undefined;
+    return usual.canTrack ? new RedisRecordWatch(usual, places, listener) : undefined;
   }
 
   add(key: SessionKey): void {
@@ -99,7 +106,7 @@ export class RedisRecordWatch implements RecordWatch, TrackingListener {
   remove(key: SessionKey): void {
     this.#watched.get(key)?.timer?.stop();
     this.#watched.delete(key);
-    this.#due.delete(key);
+    for (const keys of [this.#due, this.#failing]) keys.delete(key);
     const redisKey = this.#places.redisKeyOf(key);
     const others = this.#byPlace.get(redisKey);
     others?.delete(key);
@@ -108,8 +115,8 @@ export class RedisRecordWatch implements RecordWatch, TrackingListener {
 
   async close(): Promise<void> {
     for (const { timer } of this.#watched.values()) timer?.stop();
-    for (const keys of [this.#watched, this.#byPlace, this.#due]) keys.clear();
-    this.#heartbeat?.stop();
+    for (const keys of [this.#watched, this.#byPlace, this.#due, this.#failing]) keys.clear();
+    for (const timer of [this.#heartbeat, this.#retry, this.#lookAtAllLater]) timer?.stop();
     await this.#connection.close();
   }
 
@@ -119,7 +126,17 @@ export class RedisRecordWatch implements RecordWatch, TrackingListener {
   }
 
   onLinkEnd(): void {
-    this.#lookAtAll();
+    if (this.#lookAtAllLater !== undefined) return;
+    const now = systemClock.monotonic();
+    const wait = this.#connection.isCluster ? this.#lookedAtAllAt + LOOK_GAP - now : 0;
+    if (wait <= 0) {
+      this.#lookedAtAllAt = now;
+      return this.#lookAtAll();
+    }
+    this.#lookAtAllLater = startUnreferencedTimer(wait, () => {
+      this.#lookAtAllLater = undefined;
+      this.onLinkEnd();
+    });
   }
 
   #lookAtAll(): void {
@@ -128,27 +145,33 @@ export class RedisRecordWatch implements RecordWatch, TrackingListener {
 
   #look(key: SessionKey): void {
     this.#due.add(key);
-    if (this.#isLooking) return;
-    this.#isLooking = true;
+    if (this.#isLookingSoon) return;
+    this.#isLookingSoon = true;
     // Later: what is added meanwhile is looked at together.
-    queueMicrotask(() => void this.#lookAtDue());
+    queueMicrotask(() => {
+      this.#isLookingSoon = false;
+      this.#lookAtDue();
+    });
   }
 
-  async #lookAtDue(): Promise<void> {
-    while (this.#due.size > 0) {
-      const step = [...this.#due].slice(0, STEP);
-      for (const key of step) this.#due.delete(key);
-      const looks = await Promise.allSettled(step.map((key) => this.#lookAt(key)));
-      const failed = step.filter((key, at) => looks[at]?.status === "rejected" && this.#watched.has(key));
-      if (failed.length === 0) {
-        this.#isFailing = false;
-        continue;
-      }
-      for (const key of failed) this.#due.add(key);
-      if (this.#noteFailure(looks)) return;
-      await pauseUnreferenced(RETRY_AFTER);
+  #lookAtDue(): void {
+    for (const key of this.#due) {
+      if (this.#underWay >= MOST) return;
+      this.#due.delete(key);
+      void this.#attempt(key);
     }
-    this.#isLooking = false;
+  }
+
+  async #attempt(key: SessionKey): Promise<void> {
+    this.#underWay++;
+    try {
+      await this.#lookAt(key);
+      this.#failing.delete(key);
+    } catch (error) {
+      if (this.#watched.has(key)) this.#noteFailure(key, error as Error);
+    }
+    this.#underWay--;
+    this.#lookAtDue();
   }
 
   async #lookAt(key: SessionKey): Promise<void> {
@@ -171,17 +194,18 @@ export class RedisRecordWatch implements RecordWatch, TrackingListener {
     this.#listener.onGone(key, systemClock.monotonic() < watched.expiresAt ? "deleted" : "expired");
   }
 
-  /** @returns Whether the watch has ended. */
-  #noteFailure(looks: readonly PromiseSettledResult<void>[]): boolean {
-    const error = looks.find((look) => look.status === "rejected")?.reason as Error;
+  #noteFailure(key: SessionKey, error: Error): void {
     if (this.#listener.onRefusal !== undefined && isRefusal(error)) {
       void this.close();
-      this.#listener.onRefusal(error);
-      return true;
+      return this.#listener.onRefusal(error);
     }
-    if (!this.#isFailing) this.#listener.onFailure(error);
-    this.#isFailing = true;
-    return false;
+    const isFirst = this.#failing.size === 0;
+    this.#failing.add(key);
+    this.#retry ??= startUnreferencedTimer(RETRY_AFTER, () => {
+      this.#retry = undefined;
+      for (const each of this.#failing) this.#look(each);
+    });
+    if (isFirst) this.#listener.onFailure(error);
   }
 
   async #beat(): Promise<void> {

@@ -46,7 +46,10 @@ describeWithRedis("on a cluster", () => {
   const openStore = (): SessionStore =>
     redisSessionStore()({ projectName: `project${++projects}`, redis, clock: systemClock });
 
-  describeSessionStore(concurrently, "redis on a cluster", { open: () => ({ store: openStore() }) });
+  describeSessionStore(concurrently, "redis on a cluster", {
+    hasWatch: true,
+    open: () => ({ store: openStore() }),
+  });
 
   describe("a connection", () => {
     test("sends a command to the node of its key", async () => {

@@ -349,6 +349,7 @@ describeWithRedis("the Redis store of sessions in buckets, on a cluster", () => 
     });
 
   describeSessionStore(concurrently, "redis, in buckets on a cluster", {
+    hasWatch: true,
     open: () => ({ store: openStore(), advance }),
   });
 

@@ -1,4 +1,4 @@
-import { createClient, createCluster } from "@redis/client";
+import { createClient, createCluster, createSentinel } from "@redis/client";
 import { afterAll, beforeAll } from "vitest";
 import { systemClock } from "../../../src/core/clock.ts";
 import { RedisRegistry } from "../../../src/redis/registry.ts";
@@ -12,6 +12,7 @@ import {
   type TestCluster,
 } from "../../support/ioredis-clients.ts";
 import { RedisCluster } from "../../support/redis-cluster.ts";
+import { RedisSentinels } from "../../support/redis-sentinels.ts";
 import { describeWithRedis, RedisServer } from "../../support/redis-server.ts";
 import { isSoak } from "../../support/scale.ts";
 import { concurrently } from "./cache-store-support.ts";
@@ -26,7 +27,8 @@ describeWithRedis("the Redis cache store on a client of the application", () => 
   let server: RedisServer;
   let cluster: RedisCluster;
   let redis: RedisRegistry;
-  let clients: { destroy: () => void }[];
+  let trio: RedisSentinels | undefined;
+  let clients: { destroy: () => unknown }[];
 
   beforeAll(async () => {
     [server, cluster] = await Promise.all([RedisServer.start(), RedisCluster.start()]);
@@ -39,17 +41,19 @@ describeWithRedis("the Redis cache store on a client of the application", () => 
     await Promise.all([client.connect(), clusterClient.connect()]);
     const ofIoredis = libraries.flatMap(([name, library]) => ioredisOf(name, library));
     clients = [client, clusterClient, ...ofIoredis.map(([, each]) => ({ destroy: () => each.disconnect() }))];
+    const sentinels = isSoak ? { sentinels: { client: await sentinelClient() } } : {};
     redis = new RedisRegistry({
       default: { client },
       cluster: { client: clusterClient },
+      ...sentinels,
       ...Object.fromEntries(ofIoredis.map(([name, each]) => [name, { client: each }])),
     });
   });
 
   afterAll(async () => {
     await redis?.close();
-    for (const client of clients ?? []) client.destroy();
-    await Promise.all([server?.stop(), cluster?.stop()]);
+    await Promise.all((clients ?? []).map((client) => client.destroy()));
+    await Promise.all([server?.stop(), cluster?.stop(), trio?.stop()]);
   });
 
   function ioredisOf(name: string, { Redis, Cluster }: IoredisLibrary): [string, TestClient | TestCluster][] {
@@ -62,8 +66,22 @@ describeWithRedis("the Redis cache store on a client of the application", () => 
     ];
   }
 
+  async function sentinelClient() {
+    trio = await RedisSentinels.start();
+    const client = createSentinel({
+      name: trio.name,
+      sentinelRootNodes: trio.addresses,
+      nodeClientOptions: { disableOfflineQueue: true },
+    });
+    client.on("error", () => {});
+    await client.connect();
+    clients.push(client);
+    return client;
+  }
+
+  const ofNodeRedis = isSoak ? ["default", "cluster", "sentinels"] : ["default", "cluster"];
   const names = libraries.flatMap(([name]) => (isSoak ? [name, `${name}-cluster`] : [name]));
-  const cases = ["default", "cluster", ...names].flatMap((connection) =>
+  const cases = [...ofNodeRedis, ...names].flatMap((connection) =>
     (["text", "bytes"] as const)
       .filter((values) => isSoak || values === "bytes" || !names.includes(connection))
       .map((values) => ({ connection, values })),
@@ -76,7 +94,7 @@ describeWithRedis("the Redis cache store on a client of the application", () => 
       hasTracking: true,
     });
   }
-  for (const connection of isSoak ? ["default", "cluster", ...names] : names) {
+  for (const connection of isSoak ? [...ofNodeRedis, ...names] : names) {
     describeCacheStore(concurrently, `tiered, given client ${connection}`, {
       open: () => ({
         store: tieredCacheStore({ remote: redisCacheStore({ connection }) })({ redis, clock: systemClock }),
