@@ -46,6 +46,8 @@ export {
   JsonSerializer,
   lz4Compressor,
   type Lz4Library,
+  lzmaCompressor,
+  type LzmaLibrary,
   type NamingSerializer,
   snappyCompressor,
   type SnappyLibrary,

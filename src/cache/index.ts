@@ -10,6 +10,7 @@ export {
   zlibCompressor,
 } from "./entry/compression.ts";
 export { lz4Compressor, type Lz4Library } from "./entry/lz4-compressor.ts";
+export { lzmaCompressor, type LzmaLibrary } from "./entry/lzma-compressor.ts";
 export {
   brotliCompressor,
   type BrotliOptions,

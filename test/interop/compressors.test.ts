@@ -1,15 +1,17 @@
+import * as xz from "@napi-rs/lzma/xz";
 import * as lz4 from "lz4-napi";
 import * as snappy from "snappy";
 import * as snappyjs from "snappyjs";
-import { type CacheCompressor, lz4Compressor, snappyCompressor } from "sojourn";
+import { type CacheCompressor, lz4Compressor, lzmaCompressor, snappyCompressor } from "sojourn";
 import { expect, test } from "vitest";
 
 import { describeWithDjango } from "./support/django-peer.ts";
 
 const MAX = 2 ** 22;
 
-const COMPRESSORS: readonly (readonly [string, "lz4" | "snappy", CacheCompressor])[] = [
+const COMPRESSORS: readonly (readonly [string, "lz4" | "lzma" | "snappy", CacheCompressor])[] = [
   ["lz4-napi", "lz4", lz4Compressor(lz4)],
+  ["@napi-rs/lzma", "lzma", lzmaCompressor(xz)],
   ["snappyjs", "snappy", snappyCompressor(snappyjs)],
   ["snappy", "snappy", snappyCompressor(snappy)],
 ];

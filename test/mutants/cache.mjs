@@ -19,6 +19,22 @@ export const cacheMutants = [
     tests: ["src/cache/entry/compression.test.ts"],
   },
   {
+    name: "lzma-counts-one-chunk",
+    file: "src/cache/entry/lzma-compressor.ts",
+    find: "size += chunk.size;",
+    replace: "size = chunk.size;",
+    breaks: "A cache value is not inflated beyond its cap, not even to be refused.",
+    tests: ["src/cache/entry/lzma-compressor.test.ts"],
+  },
+  {
+    name: "lzma-reads-on-behind-a-stream",
+    file: "src/cache/entry/lzma-compressor.ts",
+    find: "if (endOfIndex(view, at + 1) + HEADER !== bytes.length) throw notXz();",
+    replace: "",
+    breaks: "A stream that another one follows, which nobody has measured, is used unchanged.",
+    tests: ["src/cache/entry/lzma-compressor.test.ts"],
+  },
+  {
     name: "inflate-cap-of-compressors-unchecked",
     file: "src/cache/entry/compression.ts",
     find: 'if (checked(bytes, "decompress").length > maxInflatedBytes) throw tooLarge(maxInflatedBytes);',

@@ -2,8 +2,8 @@
 
 from importlib import import_module
 
-# Only one of the environments has them.
-MODULES = {"lz4": "lz4.frame", "snappy": "snappy"}
+# Only one of the environments has lz4 and snappy.
+MODULES = {"lz4": "lz4.frame", "lzma": "lzma", "snappy": "snappy"}
 
 
 def compress(library, text):

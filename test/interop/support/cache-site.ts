@@ -1,5 +1,5 @@
 import { type ControlClient, RedisServer } from "../../support/redis-server.ts";
-import { LZ4 } from "./compressors.ts";
+import { LZ4, LZMA } from "./compressors.ts";
 import { DjangoSite } from "./django-site.ts";
 import type { Django } from "./djangos.ts";
 import { SharedCaches } from "./shared-cache.ts";
@@ -9,14 +9,17 @@ export const DJANGO_REDIS = "django_redis.cache.RedisCache";
 export const CORE = "django.core.cache.backends.redis.RedisCache";
 export const JSON_OPTION = { SERIALIZER: "django_redis.serializers.json.JSONSerializer" };
 
+/** A text, or the first two bytes of compressed ones. */
+export type Written = string | { readonly compressed: string };
+
 /** A cache that both sides read and write, by its name at the site. */
 export interface Kind {
   readonly title: string;
   readonly backend: string;
   readonly options?: Readonly<Record<string, unknown>>;
   readonly version?: number;
-  /** How the value {@link SAMPLE} is written there; else its first bytes, which tell that it is compressed. */
-  readonly sample: { readonly django: string; readonly node: string } | { readonly compressed: string };
+  /** How each side writes the value {@link SAMPLE}. */
+  readonly sample: { readonly django: Written; readonly node: Written };
   /** Whether the package can tell how long an entry lives. */
   readonly hasTtl: boolean;
   /** Whether `incr` works there. */
@@ -26,6 +29,10 @@ export interface Kind {
 export const SAMPLE = { price: 1.5, é: ["ü😀", null, true], text: "a b ".repeat(20) };
 export const COMPACT = `{"price":1.5,"é":["ü😀",null,true],"text":"${SAMPLE.text}"}`;
 export const SPACED = String.raw`{"price": 1.5, "\u00e9": ["\u00fc\ud83d\ude00", null, true], "text": "${SAMPLE.text}"}`;
+
+function bothCompressed(compressed: string): Kind["sample"] {
+  return { django: { compressed }, node: { compressed } };
+}
 
 export const KINDS: Readonly<Record<"codex" | "lts", Readonly<Record<string, Kind>>>> = {
   codex: {
@@ -50,7 +57,7 @@ export const KINDS: Readonly<Record<"codex" | "lts", Readonly<Record<string, Kin
       title: "django-redis with zlib",
       backend: DJANGO_REDIS,
       options: { ...JSON_OPTION, COMPRESSOR: "django_redis.compressors.zlib.ZlibCompressor" },
-      sample: { compressed: "789c" },
+      sample: bothCompressed("789c"),
       hasTtl: true,
       counts: true,
     },
@@ -59,7 +66,7 @@ export const KINDS: Readonly<Record<"codex" | "lts", Readonly<Record<string, Kin
       backend: DJANGO_REDIS,
       options: { ...JSON_OPTION, COMPRESSOR: "django_redis.compressors.gzip.GzipCompressor" },
       version: 7,
-      sample: { compressed: "1f8b" },
+      sample: bothCompressed("1f8b"),
       hasTtl: true,
       counts: true,
     },
@@ -67,7 +74,15 @@ export const KINDS: Readonly<Record<"codex" | "lts", Readonly<Record<string, Kin
       title: "django-redis with LZ4, by lz4-napi",
       backend: DJANGO_REDIS,
       options: { ...JSON_OPTION, COMPRESSOR: LZ4 },
-      sample: { compressed: "0422" },
+      sample: bothCompressed("0422"),
+      hasTtl: true,
+      counts: true,
+    },
+    lzma: {
+      title: "django-redis with LZMA, by @napi-rs/lzma 1.4, which only reads compressed values",
+      backend: DJANGO_REDIS,
+      options: { ...JSON_OPTION, COMPRESSOR: LZMA },
+      sample: { django: { compressed: "fd37" }, node: COMPACT },
       hasTtl: true,
       counts: true,
     },

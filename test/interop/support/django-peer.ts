@@ -118,8 +118,8 @@ interface Operations {
   ];
   readonly messagesTake: [{ record: string }, PeerSession & { messages: readonly PeerMessage[] }];
   readonly messagesNested: [{ record: string | null }, PeerSession];
-  readonly compress: [{ library: "lz4" | "snappy"; text: string }, string];
-  readonly decompress: [{ library: "lz4" | "snappy"; compressed: string }, string];
+  readonly compress: [{ library: "lz4" | "lzma" | "snappy"; text: string }, string];
+  readonly decompress: [{ library: "lz4" | "lzma" | "snappy"; compressed: string }, string];
   readonly messagesText: [{ record: string }, { stored: unknown; again: unknown }];
 }
 
