@@ -290,6 +290,22 @@ export const storeMutants = [
     tests: ["test/faults/session-watches.test.ts"],
   },
   {
+    name: "resharding-looks-at-all-for-each-slot",
+    file: "src/stores/redis/redis-record-watch.ts",
+    find: "if (wait <= 0) {",
+    replace: "if (wait < Number.POSITIVE_INFINITY) {",
+    breaks: "During a resharding, all watched sessions are looked at once a second at most.",
+    tests: ["src/stores/redis/redis-record-watch.test.ts"],
+  },
+  {
+    name: "watch-held-up-by-one-node",
+    file: "src/stores/redis/redis-record-watch.ts",
+    find: "if (this.#underWay >= MOST) return;",
+    replace: "if (this.#underWay >= 1) return;",
+    breaks: "A node that does not answer holds up no look at another one.",
+    tests: ["src/stores/redis/redis-record-watch.test.ts"],
+  },
+  {
     name: "watch-failure-told-at-each-attempt",
     file: "src/stores/redis/redis-record-watch.ts",
     find: "if (isFirst) this.#listener.onFailure(error);",

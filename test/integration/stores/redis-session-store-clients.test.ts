@@ -74,9 +74,8 @@ const ioredisCluster = ({ Cluster }: IoredisLibrary): Promise<Given> =>
     return [client, () => client.disconnect()];
   });
 
-/** Clusters and sentinels take seconds to start, and the libraries of ioredis are much alike. */
+/** The gate has the other clients with faults, and as stores of caches: clusters take seconds to start. */
 const kinds: [name: string, place: "server" | "sentinels" | "cluster", start: () => Promise<Given>][] = [
-  ["node-redis", "server", nodeRedisServer],
   ...EACH_LIBRARY.filter(([name]) => isSoak || name === "ioredis 5").map(
     ([name, library]): (typeof kinds)[number] => [name, "server", () => ioredisServer(library)],
   ),
@@ -85,6 +84,7 @@ const kinds: [name: string, place: "server" | "sentinels" | "cluster", start: ()
 
 function soaked(): typeof kinds {
   return [
+    ["node-redis", "server", nodeRedisServer],
     ["node-redis", "sentinels", nodeRedisSentinel],
     ["node-redis", "cluster", nodeRedisCluster],
     ...EACH_LIBRARY.map(([name, library]): (typeof kinds)[number] => [
@@ -118,8 +118,6 @@ describeWithRedis("the Redis session stores on a client of the application", () 
       open: () => ({ store: redisSessionStore()(context()) }),
     });
 
-    // Their records live for whole seconds, which the gate waits for on one client.
-    if (name === "node-redis" && !isSoak) return;
     describeSessionStore(concurrently, `redis buckets, ${name}, ${place}`, {
       hasWatch: true,
       open: () => ({ store: redisBucketSessionStore()(context()), advance }),
