@@ -63,14 +63,18 @@ test.each([
   },
 );
 
-test("a node that does not answer holds up no other, and is told of once", async () => {
-  const [silent, other] = [newSessionKey(), newSessionKey()];
+test("a node that does not answer holds up no other, however many keys it has, and is told of once", async () => {
+  const silent = new Set(Array.from({ length: 1000 }, newSessionKey));
+  const other = newSessionKey();
   const late = (): Promise<number> =>
     new Promise((_, reject) => void setTimeout(() => reject(new Error("no answer")), 1000));
   const { watch, looks, failures } = openWatch({
-    ttlOf: (key) => (key === silent ? late() : alive()),
+    ttlOf: (key) => (silent.has(key) ? late() : alive()),
   });
-  for (const key of [silent, other]) watch.add(key);
+  for (const key of [...silent, other]) watch.add(key);
+  // Until each key of the node has failed once.
+  await vi.advanceTimersByTimeAsync(10_000);
+  expect(new Set(looks).size).toBe(1001);
   for (let count = 0; count < 100; count++) {
     await vi.advanceTimersByTimeAsync(100);
     looks.length = 0;
@@ -78,6 +82,8 @@ test("a node that does not answer holds up no other, and is told of once", async
     await moment();
     expect(looks).toContain(other);
   }
+  await vi.advanceTimersByTimeAsync(20_000);
+  expect(new Set(looks).size).toBe(1001);
   expect(failures).toHaveLength(1);
 });
 

@@ -26,6 +26,9 @@ const NO_RECORD = -2;
 /** Maximum number of looks under way: a write to the socket that costs less than 1 ms of Redis's time. */
 const MOST = 200;
 
+/** Maximum number of repeated looks under way: others go on beside those that wait for a node. */
+const MOST_REPEATED = 100;
+
 const DEADLINE: Milliseconds = 1000;
 
 /** Interval of attempts while Redis does not answer. */
@@ -70,7 +73,10 @@ export class RedisRecordWatch implements RecordWatch, TrackingListener {
   readonly #due = new Set<SessionKey>();
   /** Keys whose last look has failed. Others go on meanwhile: on a cluster, one node may be away. */
   readonly #failing = new Set<SessionKey>();
+  /** Those of them that have to be looked at again. */
+  readonly #again = new Set<SessionKey>();
   #underWay = 0;
+  #repeatedUnderWay = 0;
   #isLookingSoon = false;
   #retry: Timer | undefined;
   #lookedAtAllAt: Milliseconds = Number.NEGATIVE_INFINITY;
@@ -106,7 +112,7 @@ export class RedisRecordWatch implements RecordWatch, TrackingListener {
   remove(key: SessionKey): void {
     this.#watched.get(key)?.timer?.stop();
     this.#watched.delete(key);
-    for (const keys of [this.#due, this.#failing]) keys.delete(key);
+    for (const keys of [this.#due, this.#failing, this.#again]) keys.delete(key);
     const redisKey = this.#places.redisKeyOf(key);
     const others = this.#byPlace.get(redisKey);
     others?.delete(key);
@@ -115,7 +121,7 @@ export class RedisRecordWatch implements RecordWatch, TrackingListener {
 
   async close(): Promise<void> {
     for (const { timer } of this.#watched.values()) timer?.stop();
-    for (const keys of [this.#watched, this.#byPlace, this.#due, this.#failing]) keys.clear();
+    for (const keys of [this.#watched, this.#byPlace, this.#due, this.#failing, this.#again]) keys.clear();
     for (const timer of [this.#heartbeat, this.#retry, this.#lookAtAllLater]) timer?.stop();
     await this.#connection.close();
   }
@@ -158,11 +164,18 @@ export class RedisRecordWatch implements RecordWatch, TrackingListener {
     for (const key of this.#due) {
       if (this.#underWay >= MOST) return;
       this.#due.delete(key);
+      this.#again.delete(key);
       void this.#attempt(key);
+    }
+    for (const key of this.#again) {
+      if (this.#underWay >= MOST || this.#repeatedUnderWay >= MOST_REPEATED) return;
+      this.#again.delete(key);
+      this.#repeatedUnderWay++;
+      void this.#attempt(key, () => this.#repeatedUnderWay--);
     }
   }
 
-  async #attempt(key: SessionKey): Promise<void> {
+  async #attempt(key: SessionKey, onEnd?: () => void): Promise<void> {
     this.#underWay++;
     try {
       await this.#lookAt(key);
@@ -171,6 +184,7 @@ export class RedisRecordWatch implements RecordWatch, TrackingListener {
       if (this.#watched.has(key)) this.#noteFailure(key, error as Error);
     }
     this.#underWay--;
+    onEnd?.();
     this.#lookAtDue();
   }
 
@@ -203,7 +217,8 @@ export class RedisRecordWatch implements RecordWatch, TrackingListener {
     this.#failing.add(key);
     this.#retry ??= startUnreferencedTimer(RETRY_AFTER, () => {
       this.#retry = undefined;
-      for (const each of this.#failing) this.#look(each);
+      for (const each of this.#failing) this.#again.add(each);
+      this.#lookAtDue();
     });
     if (isFirst) this.#listener.onFailure(error);
   }
