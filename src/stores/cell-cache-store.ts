@@ -95,9 +95,8 @@ export class CellCacheStore implements CacheStore {
   }
 
   set(entry: CacheEntry, condition: SetCondition, deadline: Deadline): Promise<boolean> {
-    return condition === "always"
-      ? this.#cells.put([entry], deadline).then(isStored)
-      : this.#change(entry.key, setting(toCell(entry), condition), deadline);
+    if (condition !== "always") return this.#change(entry.key, setting(toCell(entry), condition), deadline);
+    return this.#cells.putOne?.(entry, deadline) ?? this.#cells.put([entry], deadline).then(isStored);
   }
 
   async setMany(

@@ -94,6 +94,9 @@ export interface Cells {
   /** Stores entries, whatever is there. Each of them ends the leases on its key first, if short. */
   put(entries: readonly CacheEntry[], deadline: Deadline): Promise<unknown>;
 
+  /** {@link put} of one entry, where that has a shorter way. @returns `true`. */
+  putOne?(entry: CacheEntry, deadline: Deadline): Promise<boolean>;
+
   /** Ends the leases on keys, then deletes their entries. @returns Number of live ones. */
   delete(keys: readonly string[], deadline: Deadline): Promise<number>;
 

@@ -12,7 +12,7 @@ const MAX_DATE = 2 ** 31 - 1;
  */
 export function toExpiration(ttl: Milliseconds | null, clock: Clock): number {
   if (ttl === null) return 0;
-  return inSeconds(Math.ceil(ttl / 1000) + 1, Math.ceil(clock.now() / 1000));
+  return inSeconds(Math.ceil(ttl / 1000) + 1, clock, Math.ceil);
 }
 
 /**
@@ -24,7 +24,7 @@ export function toDjangoExpiration(ttl: Milliseconds | null, clock: Clock): numb
   if (ttl === null) return 0;
   // Times are sums of floats: the part of a millisecond is none of theirs.
   const seconds = Math.max(1, Math.ceil(Math.round(ttl) / 1000));
-  return inSeconds(seconds, Math.floor(clock.now() / 1000));
+  return inSeconds(seconds, clock, Math.floor);
 }
 
 /**
@@ -33,11 +33,12 @@ export function toDjangoExpiration(ttl: Milliseconds | null, clock: Clock): numb
  * @param left What memcached tells of it (`t`): whole seconds, 0 in the last one, -1 for none.
  */
 export function toKeptExpiration(left: number, clock: Clock): number {
-  return left < 0 ? 0 : inSeconds(Math.max(1, left), Math.floor(clock.now() / 1000));
+  return left < 0 ? 0 : inSeconds(Math.max(1, left), clock, Math.floor);
 }
 
-function inSeconds(seconds: number, now: number): number {
+/** @param round Makes whole seconds of the present time, which only a date needs. */
+function inSeconds(seconds: number, clock: Clock, round: (seconds: number) => number): number {
   if (seconds <= MAX_RELATIVE) return seconds;
-  const date = now + seconds;
+  const date = round(clock.now() / 1000) + seconds;
   return date <= MAX_DATE ? date : 0;
 }

@@ -1,4 +1,4 @@
-import type { Clock, EpochMilliseconds, Milliseconds } from "../../core/clock.ts";
+import type { Clock, Milliseconds } from "../../core/clock.ts";
 import type { Deadline } from "../../core/deadlines.ts";
 import { CacheUsageError, StoreServiceError } from "../../core/errors.ts";
 import type { CacheEntry, StoredValue } from "../cache-store.ts";
@@ -79,11 +79,12 @@ export class MemcachedCells implements Cells {
   }
 
   put(entries: readonly CacheEntry[], deadline: Deadline): Promise<unknown> {
-    const now = this.#clock.now();
-    const [entry] = entries;
-    return entry !== undefined && entries.length === 1
-      ? this.#put(entry, now, deadline)
-      : Promise.all(entries.map((each) => this.#put(each, now, deadline)));
+    return Promise.all(entries.map((entry) => this.putOne(entry, deadline)));
+  }
+
+  putOne({ key, value, ttl }: CacheEntry, deadline: Deadline): Promise<boolean> {
+    const head = writeHead(key, { entry: { expiresAt: expiryAt(this.#clock.now(), ttl) } });
+    return this.#write(key, { head, value, life: ttl }, NO_FLAGS, deadline, isStored);
   }
 
   async delete(keys: readonly string[], deadline: Deadline): Promise<number> {
@@ -109,11 +110,6 @@ export class MemcachedCells implements Cells {
 
   #ask(key: string, deadline: Deadline): Promise<MetaReply> {
     return this.#client.ask("mg", key, VALUE, deadline);
-  }
-
-  #put({ key, value, ttl }: CacheEntry, now: EpochMilliseconds, deadline: Deadline): Promise<MetaReply> {
-    const head = writeHead(key, { entry: { expiresAt: expiryAt(now, ttl) } });
-    return this.#write(key, { head, value, life: ttl }, NO_FLAGS, deadline);
   }
 
   #changeCell<Answer>(key: string, decide: Decide<Cell, Answer>, deadline: Deadline): Promise<Answer> {
@@ -161,19 +157,20 @@ export class MemcachedCells implements Cells {
     return cas === undefined || (await this.#client.ask("md", key, [flag], deadline)).code === "HD";
   }
 
-  #write(
+  #write<Answer = MetaReply>(
     key: string,
     { head, value, life }: Stored,
     flags: readonly string[],
     deadline: Deadline,
-  ): Promise<MetaReply> {
+    read?: (reply: MetaReply) => Answer,
+  ): Promise<Answer> {
     // memcached deletes the stored item when a new one is too large.
     if ((head.length + value.length) * MAX_BYTES_A_UNIT > this.#maxItemBytes) {
       const bytes = head.length + Buffer.byteLength(value);
       if (bytes > this.#maxItemBytes) return Promise.reject(this.#tooLarge(bytes));
     }
     const expiration = `T${toExpiration(life, this.#clock)}`;
-    return this.#client.ask("ms", key, [...flags, expiration], deadline, value, head);
+    return this.#client.ask("ms", key, [...flags, expiration], deadline, value, head, read);
   }
 
   #tooLarge(bytes: number): StoreServiceError {
@@ -197,6 +194,8 @@ export class MemcachedCells implements Cells {
     };
   }
 }
+
+const isStored = (): boolean => true;
 
 function cannotList(): CacheUsageError {
   return new CacheUsageError("memcached cannot list its keys.");

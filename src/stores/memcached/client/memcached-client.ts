@@ -39,21 +39,23 @@ export class MemcachedClient {
    * @param value Data block of an `ms`; a text goes in UTF-8.
    * @param head Text in ASCII before the value in the data block. One text of both would be copied to be
    *   measured.
+   * @param read As in {@link MetaConnection.ask}.
    */
-  ask(
+  ask<Answer = MetaReply>(
     name: "mg" | "md" | "ma" | "ms",
     item: string | Item,
     flags: readonly string[],
     deadline: Deadline,
     value?: Uint8Array | string,
     head = "",
-  ): Promise<MetaReply> {
+    read?: (reply: MetaReply) => Answer,
+  ): Promise<Answer> {
     const { text, isBinary } = typeof item === "string" ? toMetaKey(item) : item;
     const serverOf = typeof item === "string" ? item : item.serverOf;
     const size = value === undefined ? "" : ` ${head.length + Buffer.byteLength(value)}`;
     const words = flags.length === 0 ? "" : ` ${flags.join(" ")}`;
     const start = `${name} ${text}${size}${isBinary ? " b" : ""}${words}\r\n${head}`;
-    return this.#ring.serverOf(serverOf).ask(start, value, deadline);
+    return this.#ring.serverOf(serverOf).ask(start, value, deadline, read);
   }
 
   /** Asks all servers whether they answer. */
