@@ -3,7 +3,6 @@ import {
   defineMember,
   memberOf,
   NO_PRIMITIVE,
-  type RawMember,
   type RawValue,
   rawValue,
   readJson,
@@ -26,6 +25,9 @@ interface BasePart {
 type Reconcile = (value: unknown, wanted: unknown) => unknown;
 
 const NO_CHANGES: Delta = new Map();
+
+/** Keys for which an assignment is not the same as a definition. */
+const INHERITED: ReadonlySet<string> = new Set(Object.getOwnPropertyNames(Object.prototype));
 
 /**
  * The object behind `session.data`, and its changes.
@@ -185,9 +187,15 @@ export class SessionData<Data extends object> implements BaseSnapshot, UnreadPar
   }
 
   #makeObject(): Data {
+    const { members } = this.#record;
     const object = emptyObject();
     linkParts(object, this);
-    for (const [key, member] of this.#record.members) defineFirst(object, key, member);
+    for (const [key, { primitive }] of members) {
+      if (primitive === NO_PRIMITIVE) Object.defineProperty(object, key, accessorOf(key));
+      else if (INHERITED.has(key)) defineMember(object, key, primitive);
+      // Takes a fraction of the time of a definition.
+      else (object as Record<string, unknown>)[key] = primitive;
+    }
     return object as Data;
   }
 
@@ -375,13 +383,6 @@ export class SessionData<Data extends object> implements BaseSnapshot, UnreadPar
     const accessor = Object.getOwnPropertyDescriptor(frozen, key);
     Object.defineProperty(this.object, key, { ...accessor, configurable: true });
   }
-}
-
-/** Defines a part of a new object. An assignment takes a fraction of the time of a definition. */
-function defineFirst(object: object, key: string, { primitive }: RawMember): void {
-  if (primitive === NO_PRIMITIVE) Object.defineProperty(object, key, accessorOf(key));
-  else if (key in object) defineMember(object, key, primitive);
-  else (object as Record<string, unknown>)[key] = primitive;
 }
 
 function baseOf({ canonical, text = "null" }: BasePart): unknown {

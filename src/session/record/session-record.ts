@@ -77,7 +77,9 @@ export class SessionRecord {
   /** Returns a record with some parts changed. New keys come last. */
   with(delta: Delta): SessionRecord {
     if (delta.size === 0) return this;
-    const members = new Map(this.members);
+    // The constructor makes a list of each entry.
+    const members = new Map<string, RawMember>();
+    for (const [key, member] of this.members) members.set(key, member);
     for (const [key, text] of delta) {
       if (text === undefined) members.delete(key);
       else members.set(key, rawMember(members.get(key)?.keyText ?? JSON.stringify(key), text));
@@ -92,13 +94,25 @@ export class SessionRecord {
 
   /** Returns the payload for a codec to encode. */
   toPayload(metadataFirst: boolean): string {
-    const parts: string[] = [];
-    for (const { keyText, text } of this.members.values()) parts.push(`${keyText}:${text}`);
-    const { nonce, ...others } = this.metadata;
-    const metadata = `"${METADATA_KEY}":${writeJson({ nonce, ...others }, METADATA_KEY)}`;
-    parts.splice(metadataFirst ? 0 : (this.#metadataIndex ?? parts.length), 0, metadata);
-    return `{${parts.join(",")}}`;
+    const metadata = `"${METADATA_KEY}":${writeMetadata(this.metadata)}`;
+    const index = metadataFirst ? 0 : (this.#metadataIndex ?? this.members.size);
+    let payload = "";
+    let at = 0;
+    for (const { keyText, text } of this.members.values()) {
+      if (at++ === index) payload += `,${metadata}`;
+      payload += `,${keyText}:${text}`;
+    }
+    if (at <= index) payload += `,${metadata}`;
+    return `{${payload.slice(1)}}`;
   }
+}
+
+/** Writes metadata, the nonce first. The usual one is written by hand, which takes a third of the time. */
+function writeMetadata(metadata: RecordMetadata): string {
+  const { nonce, created, ...others } = metadata;
+  return nonce === undefined || created === undefined || Object.keys(others).length > 0
+    ? writeJson({ nonce, ...metadata }, METADATA_KEY)
+    : `{"nonce":${JSON.stringify(nonce)},"created":${created}}`;
 }
 
 function indexOf(keys: Iterable<string>, wanted: string): number {
