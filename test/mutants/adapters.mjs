@@ -29,11 +29,12 @@ export const adapterMutants = [
   {
     name: "fastify-answers-a-job-after-the-save",
     file: "src/adapters/fastify/index.ts",
-    find: "if (saveEarly(responseOf(reply), status, onSaved, onFailed) === undefined) onSaved();",
+    find: "if (saveAsEnded(responseOf(reply), status, onSaved, onFailed) === undefined) onSaved();",
     replace: [
-      "const saving = saveEarly(responseOf(reply), status);",
+      "let failure: [unknown] | undefined;",
+      "  const saving = saveAsEnded(responseOf(reply), status, () => {}, (error) => void (failure = [error]));",
       "  if (saving === undefined) onSaved();",
-      "  else void saving.then(onSaved, onFailed);",
+      "  else void saving.then(() => (failure === undefined ? onSaved() : onFailed(failure[0])));",
     ].join("\n"),
     breaks: "A handler that returns between the end of the save and the answer causes no second answer.",
     tests: ["test/integration/adapters/fastify.test.ts"],

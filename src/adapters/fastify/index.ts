@@ -2,7 +2,7 @@ import * as v from "valibot";
 import { parseSettings, settingsObject } from "../../core/settings.ts";
 import { CrossSiteRule } from "../../session/http/cross-site.ts";
 import { checkSessions } from "../node/check-mount.ts";
-import { saveEarly } from "../node/response-hold.ts";
+import { saveAsEnded } from "../node/response-hold.ts";
 import type { SessionSource } from "../node/types.ts";
 import { endUnsentBody } from "../node/unsent-body.ts";
 import { asError, type Done, type RequestHook, requestHook, resetReply, responseOf } from "./request-hook.ts";
@@ -97,5 +97,5 @@ function save(_request: FastifyRequest, reply: FastifyReply, payload: unknown, d
     done(asError(error));
   };
   // An async handler may return between any two promise jobs, and Fastify then asks whether it has answered.
-  if (saveEarly(responseOf(reply), status, onSaved, onFailed) === undefined) onSaved();
+  if (saveAsEnded(responseOf(reply), status, onSaved, onFailed) === undefined) onSaved();
 }

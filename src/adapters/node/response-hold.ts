@@ -26,10 +26,6 @@ interface Head {
 
 const NO_HEAD: Head = { status: 0, isImplicit: false };
 const NO_LISTENERS: readonly (() => void)[] = [];
-const doNothing = (): void => {};
-const rethrow = (error: unknown): never => {
-  throw error;
-};
 const EXPLICIT_CALL = { isImplicit: false, isLastCall: false };
 
 /**
@@ -53,23 +49,28 @@ export function isHeld(response: ServerResponse): boolean {
  * Saves the sessions of a held response before its head is requested, so that the framework itself
  * can answer a failure, after which nothing more is saved. The hold saves later changes.
  *
- * Meanwhile the response looks ended, so that frameworks refuse a second answer. A framework that
- * asks for this at any time continues in the callbacks: they run in the same turn as the end of that
- * look, before any other code.
- *
  * @param status Status that the response is about to have.
- * @param onSaved Does nothing by default.
- * @param onFailed Throws the error by default.
+ * @returns `undefined` when there is nothing to wait for.
+ */
+export function saveEarly(response: ServerResponse, status: number): Promise<void> | undefined {
+  return holdOf(response)?.saveEarly(status);
+}
+
+/**
+ * {@link saveEarly} for a framework whose handlers may answer a second time. Meanwhile the response
+ * looks ended, so that the framework refuses that. It continues in the callbacks: they run in the same
+ * turn as the end of that look, before any other code.
+ *
  * @returns The end of the callback; `undefined` when there is nothing to wait for, and no callback
  *   is called.
  */
-export function saveEarly(
+export function saveAsEnded(
   response: ServerResponse,
   status: number,
-  onSaved: () => void = doNothing,
-  onFailed: (error: unknown) => void = rethrow,
+  onSaved: () => void,
+  onFailed: (error: unknown) => void,
 ): Promise<void> | undefined {
-  return holdOf(response)?.saveEarly(status, onSaved, onFailed);
+  return holdOf(response)?.saveAsEnded(status, onSaved, onFailed);
 }
 
 /**
@@ -228,28 +229,39 @@ class ResponseHold implements SharedWriter {
     };
   }
 
-  saveEarly(
+  saveEarly(status: number): Promise<void> | undefined {
+    return this.#finishEarly(status)?.catch((error: unknown) => {
+      this.#hasFailedEarly = true;
+      throw error;
+    });
+  }
+
+  saveAsEnded(
     status: number,
     onSaved: () => void,
     onFailed: (error: unknown) => void,
   ): Promise<void> | undefined {
-    const pending = this.#mustSave ? this.#finish(false, status) : undefined;
+    const pending = this.#finishEarly(status);
     if (pending === undefined) return undefined;
     this.#showEnded();
     return pending.then(
       () => {
-        this.#endEarlySave();
+        this.#endLook();
         onSaved();
       },
       (error: unknown) => {
         this.#hasFailedEarly = true;
-        this.#endEarlySave();
+        this.#endLook();
         onFailed(error);
       },
     );
   }
 
-  #endEarlySave(): void {
+  #finishEarly(status: number): Promise<void> | undefined {
+    return this.#mustSave ? this.#finish(false, status) : undefined;
+  }
+
+  #endLook(): void {
     this.#hideEnded();
     this.#letGo();
   }
