@@ -46,6 +46,22 @@ describe("data", () => {
     expect(parse.mock.calls.map(([text]) => text)).toStrictEqual(["[1]"]);
   });
 
+  test("has its own parts under names that libraries add to Object.prototype, and objects inherit", async () => {
+    const names = ["polluted", "__proto__", "toString"];
+    Reflect.defineProperty(Object.prototype, "polluted", { get: () => "inherited", configurable: true });
+    onTestFinished(() => void Reflect.deleteProperty(Object.prototype, "polluted"));
+    const { sessions } = openHarness();
+    const initial = JSON.parse('{"polluted":"own","__proto__":"own","toString":"own","n":1}') as Record<
+      string,
+      unknown
+    >;
+    const session = await sessions.create(initial);
+    const { data } = await sessions.open(session.cookieHeader);
+    expect(names.map((name) => Object.getOwnPropertyDescriptor(data, name)?.value as unknown)).toStrictEqual(
+      names.map(() => "own"),
+    );
+  });
+
   test("cannot be replaced", async () => {
     const { sessions } = openHarness();
     const session = await sessions.create();

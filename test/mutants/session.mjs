@@ -421,6 +421,14 @@ export const sessionMutants = [
     tests: ["src/session/data/session-data-changes.test.ts"],
   },
   {
+    name: "parts-are-assigned-through-inherited-setters",
+    file: "src/session/data/session-data.ts",
+    find: "else if (key in object) defineMember(object, key, primitive);",
+    replace: "",
+    breaks: "A part is the session's own, whatever objects inherit under its name.",
+    tests: ["src/session/session-data.test.ts"],
+  },
+  {
     name: "values-without-structure-are-unchanged",
     file: "src/session/data/session-data.ts",
     find: "return Object.is(this.#members[key], stored.primitive);",
